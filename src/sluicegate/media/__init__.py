@@ -1,0 +1,1 @@
+"""Child processes that read media pages and shape media files."""

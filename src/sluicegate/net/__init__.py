@@ -1,0 +1,1 @@
+"""The one door out: guarded, paced, redacted connections."""

@@ -1,0 +1,1 @@
+"""Adapters: one folder per upstream service, the same four files each."""

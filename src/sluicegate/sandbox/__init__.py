@@ -1,0 +1,1 @@
+"""Imitations of the providers' real protocols, faults included."""

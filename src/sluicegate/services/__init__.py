@@ -1,0 +1,1 @@
+"""Use cases; policy lives here and nowhere else."""

@@ -1,0 +1,1 @@
+"""Where finished bytes are kept."""

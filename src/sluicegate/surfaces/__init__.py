@@ -1,0 +1,1 @@
+"""The wire APIs we serve; each parses, calls one service, renders."""

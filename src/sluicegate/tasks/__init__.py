@@ -1,0 +1,1 @@
+"""Background work: each task carries ids only and may run twice."""

@@ -1,0 +1,1 @@
+"""What every surface shares: authentication, byte serving, signing, limits."""
