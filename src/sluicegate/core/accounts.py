@@ -76,4 +76,4 @@ class Account:
     """Why it is paused and what to do, in words."""
     checked_at: datetime | None = None
     facts: AccountFacts | None = field(default=None)
-    token_hint: str = "…"
+    token_hint: str = "…"  # noqa: S105 - the masked form is what may be shown

@@ -94,4 +94,3 @@ class JobFile:
     def name(self) -> str:
         """The last segment of ``path``."""
         return self.path.rpartition("/")[2]
-

@@ -1,0 +1,386 @@
+"""What services need from the outside, as protocols: the database, the task queue, events, the clock.
+
+A unit of work is one transaction. Services open one, read or write, leave it, and only then call an upstream: no
+transaction spans a network call. Leaving the block without an exception commits; an exception rolls back.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from sluicegate.core.accounts import Account, Credential
+from sluicegate.core.files import JobFile
+from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.media_jobs import MediaJob, MediaState
+from sluicegate.core.provider import Provider
+from sluicegate.core.secrets import Secret
+from sluicegate.core.sources import Source
+from sluicegate.core.storage import Storage
+from sluicegate.core.trace import TraceEntry
+from sluicegate.core.users import User
+
+__all__ = [
+    "AccountRepository",
+    "Change",
+    "Changes",
+    "Clock",
+    "FileRepository",
+    "IntentRepository",
+    "JobRepository",
+    "KeyRepository",
+    "KeyVerifier",
+    "MediaJobRepository",
+    "Providers",
+    "Storages",
+    "Task",
+    "TaskQueue",
+    "TraceRepository",
+    "UnitOfWork",
+    "UnitOfWorkFactory",
+    "UserRepository",
+    "Vault",
+]
+
+
+class Clock(Protocol):
+    """Time, handed in so that tests can move it."""
+
+    def now(self) -> datetime:
+        """Aware UTC time."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+        ...
+
+
+class Vault(Protocol):
+    """Encrypts what must be readable again (AES-256-GCM, key id, associated data) and hashes what must not."""
+
+    def seal(self, plaintext: str, *, owner: str, kind: str) -> bytes:
+        """Ciphertext bound to ``owner`` and ``kind``: opening it for another owner or kind fails."""
+        ...
+
+    def open(self, ciphertext: bytes, *, owner: str, kind: str) -> Secret:
+        """The plaintext again.
+
+        Raises:
+            InternalError: wrong master key, or the row was moved or altered.
+        """
+        ...
+
+    def fingerprint(self, text: str) -> bytes:
+        """Keyed SHA-256 (32 bytes) of a high-entropy secret, for looking it up and comparing it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of background work: a kind and ids only. It may run twice and keeps its state on the domain row.
+
+    Attributes:
+        kind: name of the task (``place``, ``sync``, ``store``, ``media`` …).
+        subject: id of the row it is about.
+        delay: seconds before it may start.
+        priority: larger runs first.
+    """
+
+    kind: str
+    subject: str
+    delay: float = 0.0
+    priority: int = 0
+
+    @property
+    def dedupe_key(self) -> str:
+        """At most one waiting or running task per kind and subject."""
+        return f"{self.kind}:{self.subject}"
+
+
+class TaskQueue(Protocol):
+    """Enqueues inside the unit of work: the task exists exactly when the transaction commits."""
+
+    async def add(self, task: Task) -> bool:
+        """Adds a task; False when the same one already waits or runs (then nothing happens)."""
+        ...
+
+
+class UserRepository(Protocol):
+    """Users."""
+
+    async def add(self, user: User) -> None:
+        """Raises AlreadyExists when the name is taken."""
+        ...
+
+    async def get(self, user_id: UUID) -> User:
+        """Raises NotFound."""
+        ...
+
+    async def by_name(self, name: str) -> User:
+        """Raises NotFound."""
+        ...
+
+    async def page(self, *, limit: int, offset: int) -> list[User]:
+        """By name."""
+        ...
+
+
+class KeyRepository(Protocol):
+    """Keys that we issued."""
+
+    async def add(self, key: Key, *, fingerprint: bytes, sealed: bytes | None) -> None:
+        """Keeps a key; ``sealed`` is the encrypted plaintext, for library keys only."""
+        ...
+
+    async def verify(self, prefix: str, fingerprint: bytes) -> Key | None:
+        """The unrevoked key with this prefix and fingerprint (compared in constant time), or None."""
+        ...
+
+    async def touch(self, key_id: UUID, at: datetime) -> None:
+        """Notes the last use."""
+        ...
+
+    async def current(self, user_id: UUID, kind: KeyKind) -> tuple[Key, bytes | None] | None:
+        """The newest unrevoked key of a user and kind with its sealed plaintext, or None."""
+        ...
+
+    async def page(self, user_id: UUID, *, limit: int, offset: int) -> list[Key]:
+        """Newest first, revoked ones included."""
+        ...
+
+    async def revoke(self, key_id: UUID, at: datetime) -> bool:
+        """True when it was valid until now."""
+        ...
+
+
+class AccountRepository(Protocol):
+    """Accounts and their sealed tokens."""
+
+    async def add(self, account: Account, *, sealed_token: bytes, sealed_proxy: bytes | None) -> None:
+        """Raises AlreadyExists when the user has an account with this provider and label."""
+        ...
+
+    async def get(self, account_id: UUID) -> Account:
+        """Raises NotFound."""
+        ...
+
+    async def credential(self, account_id: UUID) -> Credential:
+        """Opens the token. Raises NotFound, InternalError (wrong master key)."""
+        ...
+
+    async def page(self, user_id: UUID) -> list[Account]:
+        """All of one user, oldest first."""
+        ...
+
+    async def update(self, account: Account) -> None:
+        """Writes state, reason, facts and times. Never touches the token."""
+        ...
+
+    async def rotate(self, account_id: UUID, *, sealed_token: bytes, token_hint: str) -> None:
+        """Replaces the token."""
+        ...
+
+    async def remove(self, account_id: UUID) -> None:
+        """Deletes the account and its token; jobs that used it stay."""
+        ...
+
+
+class JobRepository(Protocol):
+    """Library jobs."""
+
+    async def add(self, job: Job, *, torrent: bytes | None = None) -> tuple[Job, bool]:
+        """Adds a job, or finds the user's job with this hash that is not failed or cancelled: (job, created).
+
+        Two concurrent calls with one hash yield one job. ``torrent`` is the uploaded ``.torrent``.
+        """
+        ...
+
+    async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False) -> Job:
+        """One job; ``lock`` holds its row until the unit of work ends.
+
+        Raises:
+            NotFound: unknown, or not of ``user_id`` when that is given.
+        """
+        ...
+
+    async def source(self, job_id: UUID) -> Source:
+        """The source as handed in, ``.torrent`` bytes included."""
+        ...
+
+    async def page(
+        self, user_id: UUID, *, limit: int, offset: int, states: frozenset[JobState] | None = None
+    ) -> list[Job]:
+        """Newest first."""
+        ...
+
+    async def update(self, job: Job) -> Job:
+        """Writes every changeable field if ``job.version`` is still the stored one; returns it with the next version.
+
+        Publishes the change. Raises Conflict when somebody else was faster; IllegalMove never (services check).
+        """
+        ...
+
+    async def in_flight(self, provider: str, account_id: UUID | None) -> list[Job]:
+        """Active jobs that have a transfer at this provider and account."""
+        ...
+
+    async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[Job]:
+        """Active jobs in id order, for the sweep that makes sure that each has its task."""
+        ...
+
+
+class FileRepository(Protocol):
+    """Files of jobs."""
+
+    async def replace(self, job_id: UUID, files: Sequence[JobFile]) -> None:
+        """Makes these the job's files; a file that is already there by index keeps its id and stored copy."""
+        ...
+
+    async def page(self, job_id: UUID) -> list[JobFile]:
+        """In index order."""
+        ...
+
+    async def get(self, job_id: UUID, file_id: UUID) -> JobFile:
+        """Raises NotFound."""
+        ...
+
+    async def stored(self, file_id: UUID, *, storage: str, key: str, size: int) -> None:
+        """Notes the own copy of a file."""
+        ...
+
+    async def own_copies(self, user_id: UUID, info_hash: str) -> list[JobFile]:
+        """Files of this user's ready job with this hash that we keep, in index order; empty when not all are kept."""
+        ...
+
+
+class TraceRepository(Protocol):
+    """Decision traces, append-only."""
+
+    async def add(self, job_id: UUID, entry: TraceEntry) -> None:
+        """Appends one entry."""
+        ...
+
+    async def page(self, job_id: UUID, *, limit: int = 500) -> list[TraceEntry]:
+        """Oldest first."""
+        ...
+
+
+class IntentRepository(Protocol):
+    """Create intents: written before an upstream create, so that after a crash nothing is created twice."""
+
+    async def open(self, job_id: UUID, provider: str, account_id: UUID | None) -> bool:
+        """Notes the intent; True when one was already open (a crash came in between: look before creating)."""
+        ...
+
+    async def close(self, job_id: UUID, provider: str, account_id: UUID | None) -> None:
+        """The create is answered and its outcome is on the job."""
+        ...
+
+
+class MediaJobRepository(Protocol):
+    """Media jobs."""
+
+    async def add(self, job: MediaJob) -> None:
+        """Adds a job."""
+        ...
+
+    async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False) -> MediaJob:
+        """Raises NotFound, also for a foreign job."""
+        ...
+
+    async def page(self, user_id: UUID, *, limit: int, offset: int, state: MediaState | None = None) -> list[MediaJob]:
+        """Newest first."""
+        ...
+
+    async def count(self, user_id: UUID, *, state: MediaState | None = None) -> int:
+        """How many there are."""
+        ...
+
+    async def update(self, job: MediaJob) -> MediaJob:
+        """As ``JobRepository.update``."""
+        ...
+
+    async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[MediaJob]:
+        """Pending and processing ones in id order, for the sweep."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction over all repositories."""
+
+    users: UserRepository
+    keys: KeyRepository
+    accounts: AccountRepository
+    jobs: JobRepository
+    files: FileRepository
+    traces: TraceRepository
+    intents: IntentRepository
+    media_jobs: MediaJobRepository
+    tasks: TaskQueue
+
+
+class UnitOfWorkFactory(Protocol):
+    """Opens units of work: ``async with transactions() as tx``."""
+
+    def __call__(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A fresh transaction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something a user sees has changed: enough to refetch it, never the thing itself.
+
+    Attributes:
+        kind: ``job`` or ``media_job``.
+        state: the state's wire word after the change.
+    """
+
+    kind: str
+    user_id: UUID
+    subject: UUID
+    state: str
+    version: int
+
+
+class Changes(Protocol):
+    """The installation's change feed, over all processes (PostgreSQL NOTIFY)."""
+
+    def follow(self, user_id: UUID) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
+        """Follows one user's changes from now on; the buffer is bounded and drops the oldest change when full."""
+        ...
+
+
+class Providers(Protocol):
+    """Makes adapters; the only place that knows which ones exist."""
+
+    def names(self) -> tuple[str, ...]:
+        """House names of all providers of this build."""
+        ...
+
+    def kind(self, name: str) -> type[Provider]:
+        """The adapter class, for its capabilities. Raises NotFound."""
+        ...
+
+    def open(self, name: str, credential: Credential | None) -> Provider:
+        """An adapter for one account, wrapped with pacing; None for the local providers. Raises NotFound."""
+        ...
+
+
+class Storages(Protocol):
+    """Finds storages by id."""
+
+    def get(self, storage: str) -> Storage:
+        """Raises NotFound."""
+        ...
+
+
+class KeyVerifier(Protocol):
+    """Verifies a presented key."""
+
+    async def verify(self, text: str, kind: KeyKind) -> Key:
+        """The key, or raises Unauthenticated: one answer for every cause."""
+        ...
