@@ -361,6 +361,10 @@ class Providers(Protocol):
         """House names of all providers of this build."""
         ...
 
+    def local_names(self) -> tuple[str, ...]:
+        """Those that need no account, in the order in which they are tried."""
+        ...
+
     def kind(self, name: str) -> type[Provider]:
         """The adapter class, for its capabilities. Raises NotFound."""
         ...

@@ -1,0 +1,110 @@
+"""Submitting: a source becomes one job, and a short wait lets quick outcomes answer in the same call."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.magnets import render_magnet
+from sluicegate.core.ports import Changes, Clock, Task, UnitOfWorkFactory
+from sluicegate.core.sources import Magnet, Nzb, Source, TorrentFile, WebLink
+from sluicegate.services.task_kinds import PLACE
+
+__all__ = ["SubmitService", "source_hash"]
+
+_PLACE_PRIORITY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """The columns of a job that follow from its source."""
+
+    info_hash: str
+    uri: str
+    name: str
+    size: int | None
+    torrent: bytes | None = None
+
+
+class SubmitService:
+    """Turns sources into jobs."""
+
+    def __init__(self, transactions: UnitOfWorkFactory, changes: Changes, clock: Clock) -> None:
+        self._transactions = transactions
+        self._changes = changes
+        self._clock = clock
+
+    async def submit(self, user_id: UUID, source: Source, *, patience: float) -> tuple[Job, bool]:
+        """Finds or creates the user's job for ``source``.
+
+        The job and its ``place`` task are committed together, so an accepted job is never forgotten.
+
+        Args:
+            user_id: the owner.
+            source: already normalised.
+            patience: seconds to wait for the placement's first outcome; 0 answers at once.
+
+        Returns:
+            The job, and whether this call created it. Two concurrent calls with one source give one job.
+        """
+        async with self._changes.follow(user_id) as changes:
+            job, created = await self._record(user_id, source)
+            if not created or patience <= 0:
+                return job, created
+            try:
+                async with asyncio.timeout(patience):
+                    async for change in changes:
+                        if change.subject == job.id:
+                            break
+            except TimeoutError:
+                return job, created
+        async with self._transactions() as tx:
+            return await tx.jobs.get(job.id), created
+
+    async def _record(self, user_id: UUID, source: Source) -> tuple[Job, bool]:
+        described = _describe(source)
+        now = self._clock.now()
+        job = Job(
+            id=uuid4(),
+            user_id=user_id,
+            info_hash=described.info_hash,
+            source_kind=source.kind,
+            source_uri=described.uri,
+            state=JobState.QUEUED,
+            created_at=now,
+            updated_at=now,
+            name=described.name,
+            size=described.size,
+        )
+        async with self._transactions() as tx:
+            job, created = await tx.jobs.add(job, torrent=described.torrent)
+            if created:
+                await tx.tasks.add(Task(PLACE, str(job.id), priority=_PLACE_PRIORITY))
+        return job, created
+
+
+def source_hash(source: Source) -> str:
+    """The 40 hex characters under which a source is found again."""
+    return _describe(source).info_hash
+
+
+def _describe(source: Source) -> _Described:
+    match source:
+        case Magnet():
+            return _Described(source.info_hash, render_magnet(source), source.name, source.size)
+        case TorrentFile():
+            size = sum(entry.size for entry in source.files)
+            uri = f"magnet:?xt=urn:btih:{source.info_hash}"
+            return _Described(source.info_hash, uri, source.name, size, source.raw)
+        case WebLink():
+            name = source.url.partition("?")[0].rstrip("/").rpartition("/")[2]
+            return _Described(_sha1(source.url.encode()), source.url, name, None)
+        case Nzb():
+            content = source.raw if source.raw is not None else (source.url or "").encode()
+            return _Described(_sha1(content), source.url or "nzb:", source.name, None, source.raw)
+
+
+def _sha1(content: bytes) -> str:
+    """An identifier, as BitTorrent's own hashes are; nothing is protected by it."""
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()

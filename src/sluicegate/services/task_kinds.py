@@ -1,0 +1,49 @@
+"""Kinds of background work, and who may run them.
+
+Transfers of the local providers live in the one worker that holds the data folder's engines, so the tasks that touch
+them have kinds of their own: only that worker takes these from the queue.
+"""
+
+from typing import Final
+from uuid import UUID
+
+from sluicegate.core.accounts import LOCAL_PROVIDERS
+from sluicegate.core.ports import Task
+
+__all__ = [
+    "ENGINE_CLEANUP",
+    "ENGINE_PLACE",
+    "ENGINE_STORE",
+    "ENGINE_SYNC",
+    "MEDIA",
+    "PLACE",
+    "SYNC",
+    "account_subject",
+    "parse_account_subject",
+    "sync_task",
+]
+
+PLACE: Final = "place"
+SYNC: Final = "sync"
+MEDIA: Final = "media"
+ENGINE_PLACE: Final = "engine_place"
+ENGINE_SYNC: Final = "engine_sync"
+ENGINE_STORE: Final = "engine_store"
+ENGINE_CLEANUP: Final = "engine_cleanup"
+
+
+def account_subject(provider: str, account_id: UUID | None) -> str:
+    """Subject of a ``sync`` task: one per account, or per local provider."""
+    return f"{provider}:{account_id or ''}"
+
+
+def parse_account_subject(subject: str) -> tuple[str, UUID | None]:
+    """Reads ``account_subject`` back."""
+    provider, _, account = subject.partition(":")
+    return provider, UUID(account) if account else None
+
+
+def sync_task(provider: str, account_id: UUID | None, *, delay: float = 0.0) -> Task:
+    """The task that brings the jobs of one account up to date."""
+    kind = ENGINE_SYNC if provider in LOCAL_PROVIDERS else SYNC
+    return Task(kind, account_subject(provider, account_id), delay=delay)
