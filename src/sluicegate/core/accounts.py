@@ -8,7 +8,15 @@ from uuid import UUID
 
 from sluicegate.core.secrets import Secret
 
-__all__ = ["LOCAL_PROVIDERS", "Account", "AccountFacts", "AccountState", "Credential"]
+__all__ = [
+    "LOCAL_PROVIDERS",
+    "Account",
+    "AccountFacts",
+    "AccountState",
+    "Credential",
+    "proxy_kind",
+    "token_kind",
+]
 
 LOCAL_PROVIDERS: Final = ("swarm", "direct")
 """Providers that need no account; their transfers run in our own worker that holds the data folder."""
@@ -77,3 +85,17 @@ class Account:
     checked_at: datetime | None = None
     facts: AccountFacts | None = field(default=None)
     token_hint: str = "…"  # noqa: S105 - the masked form is what may be shown
+
+
+def token_kind(provider: str, account_id: UUID) -> str:
+    """The ``kind`` a token is sealed under; its ``owner`` is the user's id as text.
+
+    Provider and account are part of it, so that a sealed token moved to another row, or a row pointed at another
+    provider, does not open.
+    """
+    return f"account_token:{provider}:{account_id}"
+
+
+def proxy_kind(provider: str, account_id: UUID) -> str:
+    """The ``kind`` an account's egress proxy URL is sealed under; see ``token_kind``."""
+    return f"account_proxy:{provider}:{account_id}"
