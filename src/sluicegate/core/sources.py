@@ -29,6 +29,8 @@ class Magnet:
         trackers: ``tr`` values, http(s), udp or ws(s) only, in order, without repetitions.
         web_seeds: ``ws`` values, http(s) only.
         size: ``xl`` in bytes, when given.
+        peers: ``x.pe`` values as ``host:port`` or ``[IPv6]:port``; chosen by whoever wrote the magnet, so whoever
+            connects to them checks the address first.
     """
 
     info_hash: str
@@ -37,6 +39,7 @@ class Magnet:
     trackers: tuple[str, ...] = ()
     web_seeds: tuple[str, ...] = ()
     size: int | None = None
+    peers: tuple[str, ...] = ()
 
     kind = SourceKind.TORRENT
 
@@ -48,10 +51,17 @@ class Magnet:
 
 @dataclass(frozen=True, slots=True)
 class TorrentEntry:
-    """One file that a torrent promises: ``path`` is relative, POSIX and safe; ``size`` is in bytes."""
+    """One file that a torrent promises.
+
+    Attributes:
+        path: relative, POSIX and safe, unique in its torrent; the torrent's root folder is not part of it.
+        size: bytes.
+        index: position in the torrent's own list, padding files counted, as every BitTorrent engine numbers files.
+    """
 
     path: str
     size: int
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,10 @@ class TorrentFile:
 
 @dataclass(frozen=True, slots=True)
 class WebLink:
-    """An http(s) link without credentials or fragment: a file, a hoster page or a media page."""
+    """An http(s) link without credentials: a file, a hoster page or a media page.
+
+    It has no fragment either, except on hosters that keep the decryption key there (see ``core.web_links``).
+    """
 
     url: str
 
