@@ -9,6 +9,7 @@ from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.magnets import render_magnet
 from sluicegate.core.ports import Changes, Clock, Task, UnitOfWorkFactory
 from sluicegate.core.sources import Magnet, Nzb, Source, TorrentFile, WebLink
+from sluicegate.core.web_links import link_hash
 from sluicegate.services.task_kinds import PLACE
 
 __all__ = ["SubmitService", "source_hash"]
@@ -99,7 +100,7 @@ def _describe(source: Source) -> _Described:
             return _Described(source.info_hash, uri, source.name, size, source.raw)
         case WebLink():
             name = source.url.partition("?")[0].rstrip("/").rpartition("/")[2]
-            return _Described(_sha1(source.url.encode()), source.url, name, None)
+            return _Described(link_hash(source.url), source.url, name, None)
         case Nzb():
             content = source.raw if source.raw is not None else (source.url or "").encode()
             return _Described(_sha1(content), source.url or "nzb:", source.name, None, source.raw)

@@ -1,0 +1,34 @@
+"""Keys under which media files are stored (media jobs sheet, section 11.8)."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from sluicegate.core.media_jobs import MediaJob
+from sluicegate.core.names import safe_segment
+
+__all__ = ["BASE_FOLDER", "media_keys", "shown_key"]
+
+BASE_FOLDER = "videos"
+
+
+def media_keys(job: MediaJob, title: str | None, extension: str) -> Iterator[str]:
+    """Candidates in order: the plain name, then the same with a part of the job's id, which cannot be taken.
+
+    Users share one storage here, so every key begins with its owner's id.
+    """
+    folder = "/".join(safe_segment(part, fallback="folder") for part in (job.options.folder or "").split("/") if part)
+    stem = safe_segment(job.options.filename or title or "", fallback=f"media-{str(job.id)[:8]}")
+    base = "/".join(part for part in (_owner(job.user_id), BASE_FOLDER, folder) if part)
+    yield f"{base}/{safe_segment(f'{stem}.{extension}', fallback='media')}"
+    yield f"{base}/{safe_segment(f'{stem} [{str(job.id)[:8]}].{extension}', fallback='media')}"
+    yield f"{base}/{job.id}.{extension}"
+
+
+def shown_key(job: MediaJob, key: str | None) -> str | None:
+    """The key as its owner sees it: without the owner's own prefix."""
+    prefix = _owner(job.user_id) + "/"
+    return key[len(prefix) :] if key is not None and key.startswith(prefix) else key
+
+
+def _owner(user_id: UUID) -> str:
+    return f"media/{user_id}"

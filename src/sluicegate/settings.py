@@ -1,0 +1,108 @@
+"""Settings: every knob of an installation, from ``SLUICEGATE_*`` variables or a TOML file.
+
+Only entry points and the wiring read this. Each field's description is the documentation: the docs and
+``sluicegate doctor`` print it, and a test fails for a field without one.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+__all__ = ["Role", "Settings", "default_data_dir"]
+
+
+class Role(StrEnum):
+    """What a server process does."""
+
+    ALL = "all"
+    WEB = "web"
+    WORKER = "worker"
+
+
+def default_data_dir() -> Path:
+    """``$XDG_DATA_HOME/sluicegate``, or ``~/.local/share/sluicegate``."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "sluicegate"
+
+
+class Settings(BaseSettings):
+    """The settings of one process; later sources win: TOML file, environment, command line."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SLUICEGATE_", extra="forbid", env_ignore_empty=True, validate_default=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder for the embedded database, downloads, stored files and the master key.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL to use instead of the embedded one: postgresql://user:password@host:port/name."
+    )
+    host: str = Field("127.0.0.1", description="Address to serve on.")
+    port: int = Field(8787, ge=0, le=65535, description="Port to serve on; 0 picks a free one.")
+    role: Role = Field(Role.ALL, description="What this process does: all, web or worker.")
+    public_url: str | None = Field(
+        None, description="Base of the URLs handed out, when clients reach the server under another name."
+    )
+    master_key: SecretStr | None = Field(
+        None, description="64 hexadecimal characters that seal secrets; by default made once as master.key."
+    )
+    egress_allow: str = Field(
+        "", description="Private networks that may be connected to, as a comma list: 192.168.1.0/24,127.0.0.1:9000."
+    )
+    trusted_proxies: str = Field(
+        "", description="Addresses of reverse proxies whose X-Forwarded-For is believed, as a comma list of networks."
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
+    log_format: str = Field("auto", pattern="^(auto|text|json)$", description="Log lines for people or for machines.")
+    submit_patience: float = Field(
+        2.0, ge=0, le=30, description="Seconds a submit waits for its placement before it answers queued."
+    )
+    swarm_enabled: bool = Field(True, description="Whether torrents are fetched here when no account takes them.")
+    swarm_listen: str = Field("0.0.0.0:0", description="Address and port for peers; port 0 picks a free one.")
+    swarm_upload_kib: int = Field(
+        0, ge=0, description="Upload limit of the torrent engine in KiB/s; 0 switches uploading off."
+    )
+    swarm_dht: bool = Field(True, description="Whether the torrent engine finds peers through the DHT.")
+    swarm_active: int = Field(20, ge=1, le=500, description="How many torrents are fetched at the same time.")
+    direct_active: int = Field(8, ge=1, le=500, description="How many links are downloaded at the same time.")
+    direct_per_host: int = Field(4, ge=1, le=100, description="How many links of one host at the same time.")
+    download_max_gib: int = Field(500, ge=1, description="Largest single file that is accepted, in GiB.")
+    media_active: int = Field(2, ge=1, le=100, description="How many media jobs run at the same time per worker.")
+    media_hours_max: float = Field(6.0, gt=0, description="Longest wall time of one media child process, in hours.")
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        self.data_dir = self.data_dir.expanduser().absolute()
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, environment, then the TOML file that ``SLUICEGATE_CONFIG`` names."""
+        del dotenv_settings, file_secret_settings
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        if config := os.environ.get("SLUICEGATE_CONFIG"):
+            sources = (*sources, TomlConfigSettingsSource(settings_cls, Path(config)))
+        return sources
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:  # noqa: ANN401 - command-line values, validated right here
+        """The settings of this process; ``overrides`` that are None are left out."""
+        return cls(**{name: value for name, value in overrides.items() if value is not None})

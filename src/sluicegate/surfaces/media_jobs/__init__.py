@@ -1,0 +1,1 @@
+"""The media jobs API: ``/jobs`` (fact sheet: media jobs)."""
