@@ -126,7 +126,8 @@ def safe_relative_path(path: str | Sequence[str]) -> str:
         raise UnsafeSource("A file in it has no name.")
     if len(named) > _DEPTH_MAX:
         raise UnsafeSource(f"A file in it lies more than {_DEPTH_MAX} folders deep.")
-    return _within_limit([safe_segment(segment, "_") for segment in named])
+    path = "/".join(safe_segment(segment, "_") for segment in named)
+    return path if len(path.encode()) <= PATH_BYTES_MAX else _shortened(named)
 
 
 def disambiguate(paths: Iterable[str]) -> tuple[str, ...]:
@@ -203,17 +204,17 @@ def _refuse_hostile(segments: Sequence[str]) -> None:
         raise UnsafeSource("A file name in it is an absolute path.")
 
 
-def _within_limit(segments: list[str]) -> str:
-    """Joins; an over-long path gets ever shorter segments, and a digest so that two such paths stay apart."""
-    path = "/".join(segments)
+def _shortened(segments: Sequence[str]) -> str:
+    """Ever shorter segments until the path fits, with a digest of the whole so that two such paths stay apart."""
+    digest = hashlib.sha256("/".join(segments).encode(errors="surrogatepass")).hexdigest()[:8]
+    *folders, name = (safe_segment(segment, "_") for segment in segments)
     limit = SEGMENT_BYTES_MAX
-    while len(path.encode()) > PATH_BYTES_MAX:
+    while True:
         limit = limit * 3 // 4
-        digest = hashlib.sha256("/".join(segments).encode()).hexdigest()[:8]
-        *folders, name = segments
         short = [_fitted(_cut(folder, max(limit, 8)), SEGMENT_BYTES_MAX) or "_" for folder in folders]
         path = "/".join([*short, _with_suffix(name, f" {digest}", max(limit, 40))])
-    return path
+        if len(path.encode()) <= PATH_BYTES_MAX:
+            return path
 
 
 def _fitted(text: str, limit: int) -> str:

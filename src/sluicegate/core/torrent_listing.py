@@ -67,12 +67,12 @@ def list_v2(info: dict[bytes, Bencoded], piece_length: int) -> list[ListedFile]:
         raise MalformedSource("The file tree of this torrent is empty or not a dictionary.")
     files: list[ListedFile] = []
     gap = 0
-    for segments, leaf in _leaves(tree):
+    for count, (segments, leaf) in enumerate(_leaves(tree), start=1):
+        _refuse_many(count)
         if gap:
             files.append(ListedFile((_PADDING_FOLDER,), gap, padding=True))
         files.append(_v2_file(segments, leaf))
         gap = -files[-1].size % piece_length
-        _refuse_many(len(files) // 2)
     return files
 
 
