@@ -1,0 +1,108 @@
+"""Opening the database: the embedded server or a given one, migrated, with everything that hangs on it."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sluicegate.core.errors import InternalError, SluicegateError
+from sluicegate.core.ports import Vault
+from sluicegate.db.connector import Connector
+from sluicegate.db.embedded import EmbeddedPostgres
+from sluicegate.db.engine import make_engine
+from sluicegate.db.migrate import is_current, migrate
+from sluicegate.db.unit_of_work import Transactions
+
+__all__ = ["Database", "Health", "open_at", "open_database"]
+
+_POOL_SIZE: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a readiness check needs to know; ``detail`` is a sentence for a person, empty when all is well."""
+
+    reachable: bool
+    migrated: bool
+    detail: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """True when work can be done."""
+        return self.reachable and self.migrated
+
+
+class Database:
+    """An open database.
+
+    Attributes:
+        transactions: opens units of work.
+    """
+
+    def __init__(self, connector: Connector, transactions: Transactions) -> None:
+        self._connector = connector
+        self.transactions = transactions
+
+    async def ensure_running(self) -> None:
+        """Starts the embedded server again when it is gone; does nothing for a given database."""
+        if self._connector.embedded is not None:
+            await self._connector.embedded.ensure_running()
+
+    async def health(self) -> Health:
+        """Asks the database itself; never raises."""
+        try:
+            connection = await self._connector.connect()
+        except SluicegateError as error:
+            return Health(reachable=False, migrated=False, detail=error.detail)
+        try:
+            migrated = await is_current(connection)
+        finally:
+            await connection.close()
+        detail = "" if migrated else "The database has another version's tables."
+        return Health(reachable=True, migrated=migrated, detail=detail)
+
+
+@asynccontextmanager
+async def open_database(
+    vault: Vault,
+    *,
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+    pool_size: int = _POOL_SIZE,
+) -> AsyncIterator[Database]:
+    """Opens and migrates the database; leaving the block closes it.
+
+    Args:
+        vault: opens the sealed tokens of accounts.
+        data_dir: use the embedded server, kept in ``postgres`` below this folder; ignored when a URL is given.
+        database_url: ``postgresql://…``; PostgreSQL 15 or newer.
+        pool_size: connections of this process's units of work at most.
+
+    Raises:
+        InternalError: it cannot be started, reached or migrated; says what to do.
+    """
+    async with AsyncExitStack() as stack:
+        connector = await _connector(stack, data_dir, database_url)
+        yield await stack.enter_async_context(open_at(connector, vault, pool_size=pool_size))
+
+
+@asynccontextmanager
+async def open_at(connector: Connector, vault: Vault, *, pool_size: int = _POOL_SIZE) -> AsyncIterator[Database]:
+    """As ``open_database``, for a server that the caller keeps running."""
+    engine = make_engine(connector, pool_size=pool_size)
+    try:
+        await migrate(connector, engine)
+        yield Database(connector, Transactions(engine, vault))
+    finally:
+        await engine.dispose()
+
+
+async def _connector(stack: AsyncExitStack, data_dir: Path | None, database_url: str | None) -> Connector:
+    if database_url is not None:
+        return Connector(url=database_url)
+    if data_dir is None:
+        raise InternalError(
+            "Neither a data folder nor a database URL is set.", action="Set --data-dir or --database-url."
+        )
+    return Connector(embedded=await stack.enter_async_context(EmbeddedPostgres(data_dir / "postgres")))

@@ -1,0 +1,84 @@
+"""Files of jobs in the database."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import RowMapping, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sluicegate.core.errors import NotFound
+from sluicegate.core.files import JobFile
+from sluicegate.core.jobs import JobState
+from sluicegate.db.rows import columns_of, first, many, one
+from sluicegate.db.schema import files, jobs
+
+__all__ = ["Files"]
+
+
+class Files:
+    """Implements ``core.ports.FileRepository``."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def replace(self, job_id: UUID, wanted: Sequence[JobFile]) -> None:
+        """See the port."""
+        gone = files.c.index.not_in([file.index for file in wanted])
+        await self._connection.execute(delete(files).where(files.c.job_id == job_id, gone))
+        if not wanted:
+            return
+        statement = insert(files)
+        told = statement.excluded
+        await self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["job_id", "index"],
+                set_={
+                    "path": told.path,
+                    "size": told.size,
+                    "mime_type": told.mime_type,
+                    "locator": told.locator,
+                    "storage": func.coalesce(files.c.storage, told.storage),
+                    "stored_key": func.coalesce(files.c.stored_key, told.stored_key),
+                },
+            ),
+            [columns_of(file) | {"job_id": job_id} for file in wanted],
+        )
+
+    async def page(self, job_id: UUID) -> list[JobFile]:
+        """See the port."""
+        statement = select(files).where(files.c.job_id == job_id).order_by(files.c.index)
+        return [_file(row) for row in await many(self._connection, statement)]
+
+    async def get(self, job_id: UUID, file_id: UUID) -> JobFile:
+        """See the port."""
+        statement = select(files).where(files.c.id == file_id, files.c.job_id == job_id)
+        return _file(await one(self._connection, statement, "file"))
+
+    async def stored(self, file_id: UUID, *, storage: str, key: str, size: int) -> None:
+        """See the port. Raises NotFound."""
+        statement = (
+            update(files)
+            .where(files.c.id == file_id)
+            .values(storage=storage, stored_key=key, size=size)
+            .returning(files.c.id)
+        )
+        if await first(self._connection, statement) is None:
+            raise NotFound("There is no such file.")
+
+    async def own_copies(self, user_id: UUID, info_hash: str) -> list[JobFile]:
+        """See the port."""
+        job = (
+            select(jobs.c.id)
+            .where(jobs.c.user_id == user_id, jobs.c.info_hash == info_hash, jobs.c.state == str(JobState.READY))
+            .order_by(jobs.c.created_at.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        statement = select(files).where(files.c.job_id == job).order_by(files.c.index)
+        found = [_file(row) for row in await many(self._connection, statement)]
+        return found if all(file.stored_key is not None for file in found) else []
+
+
+def _file(row: RowMapping) -> JobFile:
+    return JobFile(**row)

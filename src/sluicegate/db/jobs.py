@@ -1,0 +1,139 @@
+"""Library jobs in the database."""
+
+from dataclasses import replace
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Executable, RowMapping, select, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sluicegate.core.errors import Conflict, InternalError
+from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.magnets import parse_magnet
+from sluicegate.core.ports import Change
+from sluicegate.core.sources import Nzb, Source, SourceKind, WebLink
+from sluicegate.core.torrent_files import parse_torrent
+from sluicegate.db.notices import notify
+from sluicegate.db.rows import columns_of, first, many, one, page_bounds
+from sluicegate.db.schema import JOB_IS_ACTIVE, JOB_IS_CURRENT, jobs, uploads
+
+__all__ = ["Jobs"]
+
+_FIXED: Final = ("id", "user_id", "info_hash", "source_kind", "source_uri", "created_at", "version")
+_ADD_ROUNDS: Final = 5
+"""Each round is lost only to a job that is added and over again at that very moment."""
+
+
+class Jobs:
+    """Implements ``core.ports.JobRepository``."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, job: Job, *, torrent: bytes | None = None) -> tuple[Job, bool]:
+        """See the port. The partial unique index decides between concurrent callers: the losers read the winner's."""
+        for _ in range(_ADD_ROUNDS):
+            if await self._insert(job):
+                if torrent is not None:
+                    await self._connection.execute(plain_insert(uploads).values(job_id=job.id, raw=torrent))
+                return job, True
+            if (found := await self._current(job.user_id, job.info_hash)) is not None:
+                return found, False
+        raise InternalError("This job comes and goes faster than it can be read.", retry_after=1.0)
+
+    async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False) -> Job:
+        """See the port."""
+        statement = select(jobs).where(jobs.c.id == job_id)
+        if user_id is not None:
+            statement = statement.where(jobs.c.user_id == user_id)
+        if lock:
+            statement = statement.with_for_update()
+        return _job(await one(self._connection, statement, "job"))
+
+    async def source(self, job_id: UUID) -> Source:
+        """See the port. Raises NotFound."""
+        statement = (
+            select(jobs.c.source_kind, jobs.c.source_uri, jobs.c.name, uploads.c.raw)
+            .outerjoin_from(jobs, uploads)
+            .where(jobs.c.id == job_id)
+        )
+        row = await one(self._connection, statement, "job")
+        uri, raw = row["source_uri"], row["raw"]
+        match SourceKind(row["source_kind"]):
+            case SourceKind.TORRENT:
+                return parse_magnet(uri) if raw is None else parse_torrent(raw)
+            case SourceKind.WEB:
+                return WebLink(uri)
+            case SourceKind.USENET:
+                return Nzb(row["name"], raw=raw, url=uri if raw is None else None)
+
+    async def page(
+        self, user_id: UUID, *, limit: int, offset: int, states: frozenset[JobState] | None = None
+    ) -> list[Job]:
+        """See the port. The inner query walks the index alone, so that a far page costs no reads of skipped rows."""
+        limit, offset = page_bounds(limit, offset)
+        order = (jobs.c.created_at.desc(), jobs.c.id.desc())
+        wanted = select(jobs.c.id).where(jobs.c.user_id == user_id)
+        if states is not None:
+            wanted = wanted.where(jobs.c.state.in_([str(state) for state in states]))
+        wanted = wanted.order_by(*order).limit(limit).offset(offset)
+        return await self._all(select(jobs).where(jobs.c.id.in_(wanted)).order_by(*order))
+
+    async def update(self, job: Job) -> Job:
+        """See the port. Raises NotFound for a job that is gone."""
+        after = replace(job, version=job.version + 1)
+        changed = (
+            update(jobs)
+            .where(jobs.c.id == job.id, jobs.c.version == job.version)
+            .values(**columns_of(after, without=_FIXED), version=after.version)
+            .returning(jobs.c.version)
+            .cte("changed")
+        )
+        if await first(self._connection, select(changed.c.version, notify(_change(after)))) is None:
+            await self.get(job.id)
+            raise Conflict(
+                "The job was changed by somebody else at the same time.", action="Read it again, then retry."
+            )
+        return after
+
+    async def in_flight(self, provider: str, account_id: UUID | None) -> list[Job]:
+        """See the port."""
+        account = jobs.c.account_id.is_not_distinct_from(account_id)
+        held = jobs.c.transfer_id != ""
+        statement = select(jobs).where(jobs.c.provider == provider, account, held, JOB_IS_ACTIVE)
+        return await self._all(statement.order_by(jobs.c.id))
+
+    async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[Job]:
+        """See the port."""
+        statement = select(jobs).where(JOB_IS_ACTIVE)
+        if after is not None:
+            statement = statement.where(jobs.c.id > after)
+        return await self._all(statement.order_by(jobs.c.id).limit(page_bounds(limit, 0)[0]))
+
+    async def _insert(self, job: Job) -> bool:
+        added = (
+            insert(jobs)
+            .values(columns_of(job))
+            .on_conflict_do_nothing(index_elements=["user_id", "info_hash"], index_where=JOB_IS_CURRENT)
+            .returning(jobs.c.id)
+            .cte("added")
+        )
+        return await first(self._connection, select(added.c.id, notify(_change(job)))) is not None
+
+    async def _current(self, user_id: UUID, info_hash: str) -> Job | None:
+        statement = select(jobs).where(jobs.c.user_id == user_id, jobs.c.info_hash == info_hash, JOB_IS_CURRENT)
+        row = await first(self._connection, statement)
+        return None if row is None else _job(row)
+
+    async def _all(self, statement: Executable) -> list[Job]:
+        return [_job(row) for row in await many(self._connection, statement)]
+
+
+def _change(job: Job) -> Change:
+    return Change("job", job.user_id, job.id, str(job.state), job.version)
+
+
+def _job(row: RowMapping) -> Job:
+    return Job(**{**row, "state": JobState(row["state"]), "source_kind": SourceKind(row["source_kind"])})

@@ -1,0 +1,107 @@
+"""Media jobs in the database."""
+
+from dataclasses import asdict, fields, replace
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Executable, RowMapping, and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sluicegate.core.errors import Conflict
+from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, MediaState, MediaStep
+from sluicegate.core.ports import Change
+from sluicegate.db.notices import notify
+from sluicegate.db.rows import columns_of, first, many, one, page_bounds
+from sluicegate.db.schema import MEDIA_IS_ACTIVE, media_jobs
+
+__all__ = ["MediaJobs"]
+
+_FIXED: Final = ("id", "user_id", "url", "options", "created_at", "batch_id", "version", "result")
+
+
+class MediaJobs:
+    """Implements ``core.ports.MediaJobRepository``."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, job: MediaJob) -> None:
+        """See the port."""
+        values = columns_of(job) | {"options": asdict(job.options), "result": asdict(job.result)}
+        added = insert(media_jobs).values(values).returning(media_jobs.c.id).cte("added")
+        await self._connection.execute(select(added.c.id, notify(_change(job))))
+
+    async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False) -> MediaJob:
+        """See the port."""
+        statement = select(media_jobs).where(media_jobs.c.id == job_id)
+        if user_id is not None:
+            statement = statement.where(media_jobs.c.user_id == user_id)
+        if lock:
+            statement = statement.with_for_update()
+        return _job(await one(self._connection, statement, "media job"))
+
+    async def page(self, user_id: UUID, *, limit: int, offset: int, state: MediaState | None = None) -> list[MediaJob]:
+        """See the port. The inner query walks the index alone, as for library jobs."""
+        limit, offset = page_bounds(limit, offset)
+        order = (media_jobs.c.created_at.desc(), media_jobs.c.id.desc())
+        wanted = select(media_jobs.c.id).where(_of(user_id, state)).order_by(*order).limit(limit).offset(offset)
+        return await self._all(select(media_jobs).where(media_jobs.c.id.in_(wanted)).order_by(*order))
+
+    async def count(self, user_id: UUID, *, state: MediaState | None = None) -> int:
+        """See the port."""
+        statement = select(func.count()).select_from(media_jobs).where(_of(user_id, state))
+        return int((await self._connection.execute(statement)).scalar_one())
+
+    async def update(self, job: MediaJob) -> MediaJob:
+        """See the port. Raises NotFound for a job that is gone."""
+        after = replace(job, version=job.version + 1)
+        changed = (
+            update(media_jobs)
+            .where(media_jobs.c.id == job.id, media_jobs.c.version == job.version)
+            .values(**columns_of(after, without=_FIXED), version=after.version, result=asdict(after.result))
+            .returning(media_jobs.c.version)
+            .cte("changed")
+        )
+        if await first(self._connection, select(changed.c.version, notify(_change(after)))) is None:
+            await self.get(job.id)
+            raise Conflict(
+                "The job was changed by somebody else at the same time.", action="Read it again, then retry."
+            )
+        return after
+
+    async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[MediaJob]:
+        """See the port."""
+        statement = select(media_jobs).where(MEDIA_IS_ACTIVE)
+        if after is not None:
+            statement = statement.where(media_jobs.c.id > after)
+        return await self._all(statement.order_by(media_jobs.c.id).limit(page_bounds(limit, 0)[0]))
+
+    async def _all(self, statement: Executable) -> list[MediaJob]:
+        return [_job(row) for row in await many(self._connection, statement)]
+
+
+def _of(user_id: UUID, state: MediaState | None) -> ColumnElement[bool]:
+    mine = media_jobs.c.user_id == user_id
+    return mine if state is None else and_(mine, media_jobs.c.state == str(state))
+
+
+def _change(job: MediaJob) -> Change:
+    return Change("media_job", job.user_id, job.id, str(job.state), job.version)
+
+
+def _job(row: RowMapping) -> MediaJob:
+    return MediaJob(
+        **{
+            **row,
+            "state": MediaState(row["state"]),
+            "step": MediaStep(row["step"]),
+            "options": MediaOptions(**_known(MediaOptions, row["options"])),
+            "result": MediaResult(**_known(MediaResult, row["result"])),
+        }
+    )
+
+
+def _known(kind: type[MediaOptions] | type[MediaResult], kept: dict[str, Any]) -> dict[str, Any]:
+    """What this version knows of what another version may have kept."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in kept.items() if name in names}

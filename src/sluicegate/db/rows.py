@@ -1,0 +1,52 @@
+"""Small steps that every repository takes: rows as mappings, one row or ``NotFound``, and values as columns."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Executable, RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sluicegate.core.errors import NotFound
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["columns_of", "first", "many", "one", "page_bounds"]
+
+_LIMIT_MAX: Final = 1_000
+
+
+async def first(connection: AsyncConnection, statement: Executable) -> RowMapping | None:
+    """The first row of ``statement`` by column name, or None."""
+    return (await connection.execute(statement)).mappings().first()
+
+
+async def one(connection: AsyncConnection, statement: Executable, what: str) -> RowMapping:
+    """The row of ``statement`` by column name.
+
+    Raises:
+        NotFound: there is none; ``what`` names the thing ("job").
+    """
+    row = await first(connection, statement)
+    if row is None:
+        raise NotFound(f"There is no such {what}.")
+    return row
+
+
+async def many(connection: AsyncConnection, statement: Executable) -> Sequence[RowMapping]:
+    """All rows of ``statement`` by column name."""
+    return (await connection.execute(statement)).mappings().all()
+
+
+def columns_of(value: "DataclassInstance", *, without: Iterable[str] = ()) -> dict[str, Any]:
+    """A dataclass as column values; enumerations become their words. Nested values are the caller's business."""
+    left_out = frozenset(without)
+    found = {field.name: getattr(value, field.name) for field in fields(value) if field.name not in left_out}
+    return {name: str(item) if isinstance(item, StrEnum) else item for name, item in found.items()}
+
+
+def page_bounds(limit: int, offset: int) -> tuple[int, int]:
+    """Bounds that the database accepts: at most 1,000 rows, nothing negative."""
+    return min(max(limit, 0), _LIMIT_MAX), min(max(offset, 0), 2**62)

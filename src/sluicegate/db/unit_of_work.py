@@ -1,0 +1,64 @@
+"""Units of work: one transaction over all repositories and the task queue."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from sluicegate.core import ports
+from sluicegate.db.accounts import Accounts
+from sluicegate.db.failures import translated
+from sluicegate.db.files import Files
+from sluicegate.db.intents import Intents
+from sluicegate.db.jobs import Jobs
+from sluicegate.db.keys import Keys
+from sluicegate.db.media_jobs import MediaJobs
+from sluicegate.db.queue import Tasks
+from sluicegate.db.traces import Traces
+from sluicegate.db.users import Users
+
+__all__ = ["Transaction", "Transactions"]
+
+
+class Transaction:
+    """Implements ``core.ports.UnitOfWork`` over one connection."""
+
+    users: ports.UserRepository
+    keys: ports.KeyRepository
+    accounts: ports.AccountRepository
+    jobs: ports.JobRepository
+    files: ports.FileRepository
+    traces: ports.TraceRepository
+    intents: ports.IntentRepository
+    media_jobs: ports.MediaJobRepository
+    tasks: ports.TaskQueue
+
+    def __init__(self, connection: AsyncConnection, vault: ports.Vault) -> None:
+        self.users = Users(connection)
+        self.keys = Keys(connection)
+        self.accounts = Accounts(connection, vault)
+        self.jobs = Jobs(connection)
+        self.files = Files(connection)
+        self.traces = Traces(connection)
+        self.intents = Intents(connection)
+        self.media_jobs = MediaJobs(connection)
+        self.tasks = Tasks(connection)
+
+
+class Transactions:
+    """Implements ``core.ports.UnitOfWorkFactory``: ``async with transactions() as tx``."""
+
+    def __init__(self, engine: AsyncEngine, vault: ports.Vault) -> None:
+        self._engine = engine
+        self._vault = vault
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[ports.UnitOfWork]:
+        """A fresh transaction: read committed, every statement and every wait for a lock bounded.
+
+        Raises:
+            InternalError: the database is down, too busy, or refused a statement.
+        """
+        with translated():
+            async with self._engine.begin() as connection:
+                yield Transaction(connection, self._vault)

@@ -1,0 +1,73 @@
+"""Fixtures for every area: one embedded PostgreSQL per test session, a fresh database of it for each test."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from sluicegate.db.connector import Connector
+from sluicegate.db.database import Database, open_at
+from sluicegate.db.embedded import EmbeddedPostgres
+from sluicegate.db.unit_of_work import Transactions
+from sluicegate.services.vault import AesVault
+
+_TEMPLATE = "sluicegate_template"
+
+
+@pytest.fixture(scope="session")
+def vault() -> AesVault:
+    """A vault with a fixed key."""
+    return AesVault(bytes(range(32)))
+
+
+@pytest.fixture(scope="session")
+def server_home() -> Iterator[Path]:
+    """A folder that the database's own user can reach; pytest closes its ``tmp_path`` to everybody else."""
+    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def server(server_home: Path, vault: AesVault) -> AsyncIterator[Connector]:
+    """The running server, with a migrated template database."""
+    async with EmbeddedPostgres(server_home / "postgres") as postgres:
+        root = Connector(embedded=postgres)
+        await _administer(root, f"CREATE DATABASE {_TEMPLATE}")
+        async with open_at(replace(root, database=_TEMPLATE), vault):
+            pass
+        yield root
+
+
+@pytest.fixture
+async def connector(server: Connector) -> AsyncIterator[Connector]:
+    """How to reach this test's own database."""
+    name = f"test_{uuid4().hex}"
+    await _administer(server, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    yield replace(server, database=name)
+    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(connector: Connector, vault: AesVault) -> AsyncIterator[Database]:
+    """This test's own database, open."""
+    async with open_at(connector, vault) as database:
+        yield database
+
+
+@pytest.fixture
+def transactions(database: Database) -> Transactions:
+    """Units of work on this test's own database."""
+    return database.transactions
+
+
+async def _administer(server: Connector, statement: str) -> None:
+    connection = await server.connect()
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
