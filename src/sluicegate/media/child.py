@@ -1,0 +1,206 @@
+"""Runs one child process: bounded in time and output, killed as a whole group, never outliving its caller.
+
+The child leads a process group and a session of its own. Cancelling the caller ends the group (TERM, then KILL)
+before the cancellation goes on; the death of this process ends it through the kernel (see ``confine.py``).
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sluicegate.core.errors import InternalError
+from sluicegate.media.confine import Confinement
+
+__all__ = ["ChildLimits", "Ending", "confined", "python_child", "run_child"]
+
+_GRACE_SECONDS: Final = 2.0
+_MAX_LINE: Final = 1 << 20
+_MAX_COMPLAINT: Final = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLimits:
+    """What one child may use.
+
+    Attributes:
+        wall_seconds: longest life.
+        cpu_seconds: processor time.
+        memory: bytes of address space.
+        file_size: bytes of the largest single file.
+    """
+
+    wall_seconds: float
+    cpu_seconds: int
+    memory: int
+    file_size: int
+
+    def confinement(self, folder: Path, ports: tuple[int, ...] | None) -> Confinement:
+        """The same limits as the child gets them, with its folder and the ports it may connect to."""
+        return Confinement(
+            parent=os.getpid(),
+            folder=str(folder),
+            cpu_seconds=self.cpu_seconds,
+            memory=self.memory,
+            file_size=self.file_size,
+            ports=ports,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a child ended.
+
+    Attributes:
+        code: exit code; negative: the signal that killed it.
+        timed_out: it lived longer than allowed and was killed for it.
+        complaint: the last bytes of its error output, for logs of developers; never for users, never interpreted.
+    """
+
+    code: int
+    timed_out: bool
+    complaint: bytes
+
+    @property
+    def over_size(self) -> bool:
+        """The kernel stopped it for writing a file beyond the limit."""
+        return self.code == -signal.SIGXFSZ
+
+    @property
+    def over_time(self) -> bool:
+        """It used up its wall time or processor time."""
+        return self.timed_out or self.code == -signal.SIGXCPU
+
+
+def python_child(module: str) -> list[str]:
+    """The command for a child that is a module of ours, isolated from the environment and the current folder."""
+    return [sys.executable, "-I", "-m", module]
+
+
+def confined(limits: Confinement, program: Path, arguments: Sequence[str]) -> list[str]:
+    """The command for a foreign program that is put under ``limits`` before it starts."""
+    return [
+        *python_child("sluicegate.media.launch"),
+        msgspec.json.encode(limits).decode(),
+        str(program),
+        *arguments,
+    ]
+
+
+async def run_child(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    wall_seconds: float,
+    on_line: Callable[[bytes], None],
+    feed: bytes = b"",
+    keep_open: Sequence[int] = (),
+) -> Ending:
+    """Runs ``command`` in ``folder`` until it ends or ``wall_seconds`` are over.
+
+    Args:
+        command: program and arguments; no shell. Arguments are visible to other users: secrets go through ``feed``.
+        folder: working folder, home and temporary folder.
+        wall_seconds: longest life.
+        on_line: gets each line of the standard output; what it raises ends the child and is raised here.
+        feed: bytes for its standard input.
+        keep_open: further file descriptors that it inherits.
+
+    Raises:
+        InternalError: it cannot be started, or wrote an endless line.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
+            env=_environment(folder),
+            start_new_session=True,
+            pass_fds=tuple(keep_open),
+            limit=_MAX_LINE,
+        )
+    except OSError as error:
+        raise InternalError("A child process for media work could not be started.") from error
+    return await _attend(process, wall_seconds, on_line, feed)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """All the environment a child gets: no secret, no proxy, no search path of ours."""
+    home = str(folder)
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home, "YTDLP_NO_PLUGINS": "1"}
+
+
+async def _attend(
+    process: asyncio.subprocess.Process, wall_seconds: float, on_line: Callable[[bytes], None], feed: bytes
+) -> Ending:
+    timed_out = False
+    complaint = asyncio.create_task(_last_bytes(process.stderr))
+    try:
+        try:
+            async with asyncio.timeout(wall_seconds):
+                await _feed(process, feed)
+                await _lines(process, on_line)
+                await process.wait()
+        except TimeoutError:
+            timed_out = True
+    finally:
+        await _end(process)
+        tail = await complaint
+    return Ending(process.returncode or 0, timed_out, tail)
+
+
+async def _feed(process: asyncio.subprocess.Process, feed: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101  (opened as pipes above)
+    # A child that dies early closes the pipe; its exit code tells the story.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(feed)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _lines(process: asyncio.subprocess.Process, on_line: Callable[[bytes], None]) -> None:
+    assert process.stdout is not None  # noqa: S101
+    try:
+        while line := await process.stdout.readline():
+            on_line(line)
+    except ValueError as error:
+        raise InternalError("A child process wrote more than can be read.") from error
+
+
+async def _last_bytes(stream: asyncio.StreamReader | None) -> bytes:
+    """Drains ``stream`` to its end and keeps the last part."""
+    assert stream is not None  # noqa: S101
+    tail = b""
+    while chunk := await stream.read(4096):
+        tail = (tail + chunk)[-_MAX_COMPLAINT:]
+    return tail
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ends the whole group and waits for its leader, even while the caller is being cancelled."""
+    if process.returncode is not None:
+        return
+    _signal_group(process.pid, signal.SIGTERM)
+    try:
+        async with asyncio.timeout(_GRACE_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        pass
+    finally:
+        # Members of the group may outlive a leader that took the hint.
+        _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)

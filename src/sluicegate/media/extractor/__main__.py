@@ -1,0 +1,43 @@
+"""``python -I -m sluicegate.media.extractor``: one order on standard input, reports on standard output."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from sluicegate.core.errors import SluicegateError
+from sluicegate.media.confine import confine, readable_by_python
+from sluicegate.media.wire import Order, Refused, Report
+
+
+def main() -> None:
+    """Does what the order says. Every outcome is a report; a child that dies without one has broken."""
+    report = _reporter()
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    # Before confinement: shared libraries may lie anywhere the system likes.
+    from sluicegate.media.extractor.audit import forbid
+    from sluicegate.media.extractor.failures import explain
+    from sluicegate.media.extractor.work import perform
+
+    confine(order.confinement, read=readable_by_python())
+    forbid(order.proxy)
+    try:
+        perform(order, report)
+    except Exception as error:  # noqa: BLE001  (the last frame: every failure becomes a report)
+        report(_refused(explain(error)))
+
+
+def _reporter() -> Callable[[Report], None]:
+    """Keeps the real standard output for reports; whatever foreign code prints goes to the error output."""
+    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return lambda report: (out.write(msgspec.json.encode(report) + b"\n"), None)[1]
+
+
+def _refused(error: SluicegateError) -> Refused:
+    return Refused(code=error.code, detail=error.detail, action=error.action, retry_after=error.retry_after)
+
+
+if __name__ == "__main__":
+    main()

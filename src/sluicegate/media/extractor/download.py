@@ -1,0 +1,119 @@
+"""Fetches the chosen formats with yt-dlp's native downloaders; a title never becomes a file name."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from yt_dlp.downloader.common import FileDownloader
+from yt_dlp.downloader.dash import DashSegmentsFD
+from yt_dlp.downloader.hls import HlsFD
+from yt_dlp.downloader.http import HttpFD
+from yt_dlp.networking import Request
+
+from sluicegate.core.errors import ExtractionFailed, UnsafeSource
+from sluicegate.media.extractor.live import record
+from sluicegate.media.extractor.playlist import MediaPlaylist
+from sluicegate.media.extractor.reader import PageReader
+from sluicegate.media.extractor.refusal import Refusal
+from sluicegate.media.wire import FetchedTrack, Order, Progress
+
+__all__ = ["Tally", "fetch_track", "strategy_of"]
+
+_REPORT_SECONDS: Final = 0.25
+_FAR: Final = 1e12
+_STRATEGIES: Final = {"m3u8": "hls", "m3u8_native": "hls", "http_dash_segments": "dash"}
+
+
+class Tally:
+    """Adds up the bytes of all tracks and reports them, about four times a second."""
+
+    def __init__(self, report: Callable[[Progress], None], formats: list[dict[str, Any]], max_bytes: int) -> None:
+        self._report = report
+        self._expected = [form.get("filesize") or form.get("filesize_approx") for form in formats]
+        self._max_bytes = max_bytes
+        self._finished = 0
+        self._next = 0.0
+
+    def hook(self, status: dict[str, Any]) -> None:
+        """Takes yt-dlp's report about the track in work.
+
+        Raises:
+            Refusal: all tracks together are larger than allowed.
+        """
+        total = status.get("total_bytes") or status.get("total_bytes_estimate")
+        self.note(int(status.get("downloaded_bytes") or 0), total, status.get("speed"))
+
+    def note(self, done: int, total: float | None, speed: float | None) -> None:
+        """Notes the bytes of the track in work."""
+        done += self._finished
+        if done > self._max_bytes:
+            raise Refusal(UnsafeSource("The media is larger than allowed."))
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _REPORT_SECONDS
+            self._report(Progress(done=done, total=self._total(total), speed=speed))
+
+    def finish(self, size: int) -> None:
+        """The track in work is complete with ``size`` bytes."""
+        self._finished += size
+        self._expected = self._expected[1:]
+        self._next = 0.0
+        self.note(0, 0, None)
+
+    def _total(self, current: float | None) -> int | None:
+        parts = [current, *self._expected[1:]]
+        return None if None in parts else self._finished + int(sum(part for part in parts if part is not None))
+
+
+def strategy_of(form: dict[str, Any]) -> str:
+    """The word for how ``form`` is fetched: ``http``, ``hls`` or ``dash``."""
+    return _STRATEGIES.get(str(form.get("protocol")), "http")
+
+
+def fetch_track(reader: PageReader, order: Order, form: dict[str, Any], number: int, tally: Tally) -> FetchedTrack:
+    """Fetches one format into the folder; goes on where an earlier run of the same job stopped."""
+    path = Path(order.confinement.folder) / f"track{number}-{_fingerprint(order, form)}"
+    starts_at = 0.0
+    strategy = strategy_of(form)
+    if strategy == "hls":
+        playlist, base = read_playlist(reader, form)
+        if not playlist.ended:
+            record(reader, order, playlist, base, path, tally.note)
+            tally.finish(path.stat().st_size)
+            return FetchedTrack(path.name)
+        text, starts_at = _cut(playlist, order)
+        form |= {"url": base, "hls_media_playlist_data": text}
+    _download({"hls": HlsFD, "dash": DashSegmentsFD}.get(strategy, HttpFD), reader, form, path, tally)
+    tally.finish(path.stat().st_size)
+    return FetchedTrack(path.name, starts_at)
+
+
+def read_playlist(reader: PageReader, form: dict[str, Any]) -> tuple[MediaPlaylist, str]:
+    """The checked media playlist of ``form`` and the address it was really served at."""
+    with reader.urlopen(Request(form["url"], headers=form.get("http_headers") or {})) as response:
+        text = response.read().decode("utf-8", "replace")
+        return MediaPlaylist.parse(text, response.url), response.url
+
+
+def _cut(playlist: MediaPlaylist, order: Order) -> tuple[str, float]:
+    if order.clip_start is None and order.clip_end is None:
+        return playlist.text, 0.0
+    return playlist.cut(order.clip_start or 0.0, order.clip_end or _FAR)
+
+
+def _download(
+    downloader: type[FileDownloader], reader: PageReader, form: dict[str, Any], path: Path, tally: Tally
+) -> None:
+    worker = downloader(reader, reader.params)
+    worker.add_progress_hook(tally.hook)
+    arrived, _ = worker.download(str(path), {**form, "is_live": False})
+    if not arrived or not path.is_file():
+        raise Refusal(ExtractionFailed("The media could not be fetched."))
+
+
+def _fingerprint(order: Order, form: dict[str, Any]) -> str:
+    """Keeps the remains of a different choice or clip from being continued as this one."""
+    wanted = (form.get("format_id"), strategy_of(form), order.clip_start, order.clip_end)
+    return hashlib.sha256(repr(wanted).encode()).hexdigest()[:12]

@@ -1,0 +1,24 @@
+"""Confines itself, then becomes another program: ``python -I -m sluicegate.media.launch LIMITS PROGRAM ARG…``.
+
+A separate program, because code between fork and exec in a process with threads may hang.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from sluicegate.media.confine import Confinement, confine
+
+
+def main() -> None:
+    """Reads the limits (JSON) from the first argument and runs the rest."""
+    limits = msgspec.json.decode(sys.argv[1], type=Confinement)
+    program = sys.argv[2]
+    confine(limits, read=(Path(program),))
+    os.execv(program, sys.argv[2:])  # noqa: S606  (a fixed program with an argument list; no shell)
+
+
+if __name__ == "__main__":
+    main()
