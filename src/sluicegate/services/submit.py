@@ -56,7 +56,7 @@ class SubmitService:
             try:
                 async with asyncio.timeout(patience):
                     async for change in changes:
-                        if change.subject == job.id:
+                        if change.subject == job.id and change.version > job.version:
                             break
             except TimeoutError:
                 return job, created
