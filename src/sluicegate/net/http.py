@@ -1,0 +1,278 @@
+"""The one HTTP client: every adapter, feed, webhook, direct download and proxied stream speaks through ``Http``.
+
+It adds to the connection pool what every caller would otherwise have to remember: the egress guard on every hop, bounds
+on time and size, redirects that leave credentials behind, and faults as core errors without a word of the URL's query.
+It never retries, never keeps cookies and never reads the environment.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from sluicegate.core.errors import ConnectionFailed, ProtocolError, UpstreamTimeout
+from sluicegate.core.secrets import Secret
+from sluicegate.net.answers import Answer, Headers
+from sluicegate.net.bodies import ACCEPT_ENCODING, read_body
+from sluicegate.net.egress import Egress
+from sluicegate.net.faults import FAULTS, translate
+from sluicegate.net.requests import (
+    Body,
+    HeaderPairs,
+    Part,
+    Proxy,
+    Request,
+    encode,
+    location,
+    read_proxy,
+    redirected,
+    with_query,
+)
+from sluicegate.net.targets import Target, read_url
+from sluicegate.net.transport import Transport
+
+__all__ = ["Answer", "Http", "Part", "StreamedAnswer"]
+
+Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
+
+_USER_AGENT: Final = "Sluicegate/1"
+_BODY_MAX: Final = 8 * 1024 * 1024
+_HOPS_MAX: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_CONNECT_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedAnswer:
+    """An answer whose body is still on the wire, exactly as the remote side sends it (no decompression).
+
+    Attributes:
+        status: HTTP status.
+        headers: answer headers.
+        url: where it came from after redirects; it may hold secrets.
+    """
+
+    status: int
+    headers: Headers = field(repr=False)
+    url: str = field(repr=False)
+    _response: aiohttp.ClientResponse = field(repr=False)
+    _target: Target = field(repr=False)
+    _provider: str = field(repr=False)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece. A slow reader slows the remote side down: at most half a mebibyte waits here.
+
+        Raises:
+            UpstreamTimeout: nothing came for the idle time.
+            ConnectionFailed: it broke before its end.
+        """
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except FAULTS as error:
+            raise translate(error, self._target, provider=self._provider, streaming=True) from None
+
+
+class Http:
+    """Sends requests through the guarded pool. One per process; the owner closes it with ``aclose``.
+
+    Args:
+        egress: the guard; shared with the proxy for child processes, and closed by its owner.
+        ca_file: PEM file of certificate authorities to trust beside the system's.
+        user_agent: sent unless a request names its own.
+    """
+
+    def __init__(self, egress: Egress, *, ca_file: Path | None = None, user_agent: str = _USER_AGENT) -> None:
+        self._egress = egress
+        self._transport = Transport(egress, ca_file=ca_file)
+        self._user_agent = user_agent
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: HeaderPairs = (),
+        params: Query | None = None,
+        json: object = None,
+        form: Query | None = None,
+        multipart: Sequence[Part] | None = None,
+        content: bytes | AsyncIterable[bytes] | None = None,
+        timeout: float = 30.0,
+        max_body: int = _BODY_MAX,
+        proxy: str | Secret | None = None,
+        follow: int = 0,
+        trusted: bool = False,
+        provider: str = "",
+    ) -> Answer:
+        """Sends one request and reads the whole answer.
+
+        Args:
+            method: HTTP method.
+            url: absolute http(s) URL; secrets belong into ``headers`` or ``params``.
+            headers: request headers.
+            params: added to the URL's query.
+            json: sent as JSON; at most one of ``json``, ``form``, ``multipart`` and ``content`` is given.
+            form: sent URL-encoded.
+            multipart: sent as multipart/form-data.
+            content: raw bytes, or a source of bytes.
+            timeout: seconds for everything: look-up, redirects, upload, answer.
+            max_body: most bytes of the decoded body.
+            proxy: egress proxy, ``http://user:password@host:port``.
+            follow: redirects to follow, 0 to 5; 0 gives a redirect back as the answer.
+            trusted: True leaves the guard out, for addresses that the operator's configuration names.
+            provider: house name that goes into errors.
+
+        Raises:
+            ForbiddenAddress: the guard refuses the URL, or an address behind it or behind a redirect.
+            UpstreamTimeout, ConnectionFailed, ProtocolError: what went wrong on the way. Statuses are no errors.
+        """
+        started = time.monotonic()
+        pairs, body = encode(headers, json=json, form=form, multipart=multipart, content=content)
+        full_url = with_query(url, params)
+        target = read_url(full_url)
+        route = _Route(trusted, read_proxy(proxy), follow, aiohttp.ClientTimeout(total=None), provider)
+        pairs = self._defaults(pairs, ACCEPT_ENCODING)
+        try:
+            async with (
+                asyncio.timeout(timeout),
+                self._exchange(Request(method.upper(), target, pairs, body), route) as (response, answered),
+            ):
+                received = await self._read(response, answered, max_body, provider)
+        except TimeoutError:
+            raise UpstreamTimeout(
+                f"No complete answer from {target.origin} within {timeout:g} seconds.", provider=provider
+            ) from None
+        return Answer(response.status, response.headers, received, time.monotonic() - started, answered.url)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: HeaderPairs = (),
+        params: Query | None = None,
+        content: bytes | AsyncIterable[bytes] | None = None,
+        connect_timeout: float = _CONNECT_SECONDS,
+        idle_timeout: float = 30.0,
+        proxy: str | Secret | None = None,
+        follow: int = _HOPS_MAX,
+        trusted: bool = False,
+        provider: str = "",
+    ) -> AsyncIterator[StreamedAnswer]:
+        """Sends one request and hands the answer out while its body is on the wire.
+
+        There is no limit on the whole time: only on connecting, and on silence. Leaving the block closes the connection
+        at once unless the body was read to its end. Arguments and errors are those of ``request``.
+        """
+        pairs, body = encode(headers, content=content)
+        target = read_url(with_query(url, params))
+        limits = aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=idle_timeout)
+        route = _Route(trusted, read_proxy(proxy), follow, limits, provider)
+        pairs = self._defaults(pairs, "identity")
+        async with self._exchange(Request(method.upper(), target, pairs, body), route) as (response, answered):
+            yield StreamedAnswer(response.status, response.headers, answered.url, response, answered, provider)
+
+    async def aclose(self) -> None:
+        """Closes every connection; idempotent. The guard stays open."""
+        await self._transport.aclose()
+
+    @asynccontextmanager
+    async def _exchange(
+        self, request: Request, route: "_Route"
+    ) -> AsyncIterator[tuple[aiohttp.ClientResponse, Target]]:
+        """Sends the request, follows redirects, and closes whatever is still open when the block ends."""
+        response = await self._send(request, route)
+        try:
+            for hop in range(min(route.follow, _HOPS_MAX) + 1):
+                place = response.headers.get("location")
+                if response.status not in _REDIRECTS or place is None or route.follow == 0:
+                    break
+                if hop == min(route.follow, _HOPS_MAX):
+                    raise ProtocolError(
+                        f"{request.target.origin} redirects more than {hop} times.", provider=route.provider
+                    )
+                response.close()
+                target = read_url(location(request.target, place))
+                # The operator's trust ends at the origin that was named.
+                route = replace(route, trusted=route.trusted and target.origin == request.target.origin)
+                request = redirected(request, response.status, target, provider=route.provider)
+                response = await self._send(request, route)
+            yield response, request.target
+        finally:
+            response.close()
+
+    async def _send(self, request: Request, route: "_Route") -> aiohttp.ClientResponse:
+        target = request.target
+        await self._check(target, route)
+        proxy = route.proxy
+        try:
+            return await self._transport.session(trusted=route.trusted).request(
+                request.method,
+                URL(target.url, encoded=True),
+                headers=CIMultiDict(request.headers),
+                data=_payload(request.body),
+                allow_redirects=False,
+                timeout=route.timeout,
+                proxy=URL(proxy.url, encoded=True) if proxy else None,
+                proxy_headers={"Proxy-Authorization": proxy.authorization} if proxy and proxy.authorization else None,
+            )
+        except FAULTS as error:
+            raise translate(error, target, provider=route.provider) from None
+
+    async def _check(self, target: Target, route: "_Route") -> None:
+        if route.trusted:
+            return
+        self._egress.check_url(target.url)
+        if route.proxy is None:
+            return  # the pool asks the guard for the addresses of the target itself
+        # Behind a proxy the pool checks the proxy's address only. What the target's name means here is checked as well,
+        # so that a private name is not reached through a proxy; a name known only to the proxy's side may pass.
+        try:
+            await self._egress.approve(target.host, target.port)
+        except (ConnectionFailed, UpstreamTimeout):
+            return
+
+    async def _read(self, response: aiohttp.ClientResponse, target: Target, limit: int, provider: str) -> bytes:
+        try:
+            return await read_body(
+                response.content.iter_any(),
+                coding=", ".join(response.headers.getall("content-encoding", ())),
+                limit=limit,
+                provider=provider,
+            )
+        except FAULTS as error:
+            raise translate(error, target, provider=provider) from None
+
+    def _defaults(self, headers: tuple[tuple[str, str], ...], coding: str) -> tuple[tuple[str, str], ...]:
+        named = {name.lower() for name, _ in headers}
+        ours = (("User-Agent", self._user_agent), ("Accept", "*/*"), ("Accept-Encoding", coding))
+        return headers + tuple(pair for pair in ours if pair[0].lower() not in named)
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How a request and its redirects travel."""
+
+    trusted: bool
+    proxy: Proxy | None
+    follow: int
+    timeout: aiohttp.ClientTimeout
+    provider: str
+
+
+def _payload(body: Body) -> bytes | AsyncIterable[bytes] | aiohttp.FormData | None:
+    if not isinstance(body, tuple):
+        return body
+    form = aiohttp.FormData()
+    for part in body:
+        form.add_field(part.name, part.content, filename=part.filename, content_type=part.content_type)
+    return form
