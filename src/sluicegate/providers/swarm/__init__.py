@@ -1,0 +1,1 @@
+"""BitTorrent without an account: libtorrent in a child process of its own."""
