@@ -21,7 +21,7 @@ from sluicegate.core.errors import ConnectionFailed, ProtocolError, UpstreamTime
 from sluicegate.core.secrets import Secret
 from sluicegate.net.answers import Answer, Headers
 from sluicegate.net.bodies import ACCEPT_ENCODING, read_body
-from sluicegate.net.egress import Egress
+from sluicegate.net.egress import Egress, EgressPolicy, Resolver
 from sluicegate.net.faults import FAULTS, translate
 from sluicegate.net.requests import (
     Body,
@@ -38,7 +38,7 @@ from sluicegate.net.requests import (
 from sluicegate.net.targets import Target, read_url
 from sluicegate.net.transport import Transport
 
-__all__ = ["Answer", "Http", "Part", "StreamedAnswer"]
+__all__ = ["Answer", "Http", "Part", "StreamedAnswer", "open_http"]
 
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
@@ -90,7 +90,7 @@ class Http:
     """
 
     def __init__(self, egress: Egress, *, ca_file: Path | None = None, user_agent: str = _USER_AGENT) -> None:
-        self._egress = egress
+        self.egress = egress
         self._transport = Transport(egress, ca_file=ca_file)
         self._user_agent = user_agent
 
@@ -231,13 +231,13 @@ class Http:
     async def _check(self, target: Target, route: "_Route") -> None:
         if route.trusted:
             return
-        self._egress.check_url(target.url)
+        self.egress.check_url(target.url)
         if route.proxy is None:
             return  # the pool asks the guard for the addresses of the target itself
         # Behind a proxy the pool checks the proxy's address only. What the target's name means here is checked as well,
         # so that a private name is not reached through a proxy; a name known only to the proxy's side may pass.
         try:
-            await self._egress.approve(target.host, target.port)
+            await self.egress.approve(target.host, target.port)
         except (ConnectionFailed, UpstreamTimeout):
             return
 
@@ -256,6 +256,20 @@ class Http:
         named = {name.lower() for name, _ in headers}
         ours = (("User-Agent", self._user_agent), ("Accept", "*/*"), ("Accept-Encoding", coding))
         return headers + tuple(pair for pair in ours if pair[0].lower() not in named)
+
+
+@asynccontextmanager
+async def open_http(
+    policy: EgressPolicy, *, resolver: Resolver | None = None, ca_file: Path | None = None
+) -> AsyncIterator[Http]:
+    """A client with a guard of its own for this policy; leaving the block closes both."""
+    egress = Egress(policy, resolver=resolver)
+    http = Http(egress, ca_file=ca_file)
+    try:
+        yield http
+    finally:
+        await http.aclose()
+        egress.close()
 
 
 @dataclass(frozen=True, slots=True)
