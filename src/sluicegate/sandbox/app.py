@@ -115,7 +115,7 @@ class SandboxApp:
         elif fault is not None and fault.fault is FaultKind.HTML:
             answer = damaged(fault, Answer())
         else:
-            answer = dialect.answer(request, account)
+            answer = self._doubled_error(dialect, fault, request) or dialect.answer(request, account)
         answer = dialect.finished(answer, request, account)
         if fault is not None and fault.fault is FaultKind.DOUBLED:
             answer = damaged(fault, answer)
@@ -124,6 +124,12 @@ class SandboxApp:
             return answer.status
         await send_answer(send, answer)
         return answer.status
+
+    @staticmethod
+    def _doubled_error(dialect: Dialect, fault: Fault | None, request: Request) -> Answer | None:
+        """The error that is about to be doubled; None lets the call act."""
+        wanted = fault is not None and fault.fault is FaultKind.DOUBLED and fault.status >= 400
+        return dialect.doubled_error(fault, request) if wanted and fault is not None else None
 
     def _take_fault(self, provider: str, scope: Scope) -> Fault | None:
         fault = self._world.faults.take(provider, scope["method"], scope["path"])

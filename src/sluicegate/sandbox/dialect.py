@@ -141,6 +141,10 @@ class Dialect(ABC):
         """The answer with what the provider puts on every one (headers)."""
         return answer
 
+    def doubled_error(self, fault: Fault, request: Request) -> Answer | None:  # noqa: ARG002
+        """The error that a ``doubled`` fault with an error status shows twice; None doubles the real answer."""
+        return None
+
     def dead_link(self) -> Answer:
         """What an expired direct link answers."""
         return Answer.text("Not Found\n", 404)

@@ -35,6 +35,8 @@ class World:
         self.tap = Tap(folder / "calls.jsonl" if folder else None)
         self.faults = Faults()
         self.limits = Limits()
+        self.epoch = 0
+        """How often the world was reset: what a dialect keeps in memory is worthless after it."""
         kept = self._journal.table("meta")
         self.clock = clock or WorldClock(state=msgspec.convert(kept["clock"], ClockState) if "clock" in kept else None)
         self._load(kept)
@@ -100,6 +102,10 @@ class World:
         state = HosterState.OK if known else HosterState.UNSUPPORTED
         self._remember(url)
         return HosterLink(url, content.files[0].path, content.files[0].size, state)
+
+    def links(self) -> list[str]:
+        """URLs (and uploaded NZBs) that somebody defined or handed in."""
+        return [*self._sources.values(), *(content.source for content in self._contents.values())]
 
     def hosts(self) -> list[Host]:
         """Hosters that providers support: the built-in ones and those of defined links."""
@@ -193,6 +199,15 @@ class World:
                 del running[transfer.id]
         return [transfer for transfer in running.values() if transfer.started_at is not None]
 
+    def held(self, account: Account) -> list[Transfer]:
+        """Transfers that wait for a choice or in a queue, oldest first."""
+        running = self._running.get((account.provider, account.id), {})
+        return [transfer for transfer in running.values() if transfer.started_at is None]
+
+    def taken(self, provider: str, id: str) -> bool:  # noqa: A002
+        """Whether any account of a provider has a transfer with that id."""
+        return any(id in rows for (name, _), rows in self._transfers.items() if name == provider)
+
     def progress(self, transfer: Transfer) -> Progress:
         """Where a transfer stands now."""
         return progress_of(transfer, self.content(transfer.source), self.clock.now())
@@ -257,6 +272,7 @@ class World:
         self.limits.reset()
         self.clock.reset()
         self._load({"secret": self.secret.hex()})
+        self.epoch += 1
 
     def close(self) -> None:
         """Give files back."""
