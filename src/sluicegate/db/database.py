@@ -1,6 +1,6 @@
 """Opening the database: the embedded server or a given one, migrated, with everything that hangs on it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +8,16 @@ from typing import Final
 
 from sluicegate.core.errors import InternalError, SluicegateError
 from sluicegate.core.ports import Vault
+from sluicegate.core.tasks import Handlers
+from sluicegate.db.changes import DatabaseChanges
 from sluicegate.db.connector import Connector
 from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.db.engine import make_engine
+from sluicegate.db.listener import Listener
 from sluicegate.db.migrate import is_current, migrate
+from sluicegate.db.task_run import Exhausted
 from sluicegate.db.unit_of_work import Transactions
+from sluicegate.db.worker import GRACE_SECONDS, Worker
 
 __all__ = ["Database", "Health", "open_at", "open_database"]
 
@@ -38,11 +43,34 @@ class Database:
 
     Attributes:
         transactions: opens units of work.
+        changes: the change feed.
     """
 
-    def __init__(self, connector: Connector, transactions: Transactions) -> None:
+    def __init__(self, connector: Connector, transactions: Transactions, listener: Listener) -> None:
         self._connector = connector
+        self._listener = listener
         self.transactions = transactions
+        self.changes = DatabaseChanges(listener)
+
+    def worker(
+        self,
+        handlers: Handlers,
+        *,
+        limits: Mapping[str, int] | None = None,
+        periodic: Mapping[str, float] | None = None,
+        on_exhausted: Exhausted | None = None,
+        grace: float = GRACE_SECONDS,
+    ) -> Worker:
+        """A worker on this database; see ``Worker`` for the arguments. It runs when its ``run`` is awaited."""
+        return Worker(
+            self._connector,
+            self._listener,
+            handlers,
+            limits=limits,
+            periodic=periodic,
+            on_exhausted=on_exhausted,
+            grace=grace,
+        )
 
     async def ensure_running(self) -> None:
         """Starts the embedded server again when it is gone; does nothing for a given database."""
@@ -90,12 +118,12 @@ async def open_database(
 @asynccontextmanager
 async def open_at(connector: Connector, vault: Vault, *, pool_size: int = _POOL_SIZE) -> AsyncIterator[Database]:
     """As ``open_database``, for a server that the caller keeps running."""
-    engine = make_engine(connector, pool_size=pool_size)
-    try:
+    async with AsyncExitStack() as stack:
+        engine = make_engine(connector, pool_size=pool_size)
+        stack.push_async_callback(engine.dispose)
         await migrate(connector, engine)
-        yield Database(connector, Transactions(engine, vault))
-    finally:
-        await engine.dispose()
+        listener = await stack.enter_async_context(Listener(connector))
+        yield Database(connector, Transactions(engine, vault), listener)
 
 
 async def _connector(stack: AsyncExitStack, data_dir: Path | None, database_url: str | None) -> Connector:
