@@ -192,7 +192,7 @@ def job_detail(job: MediaJob, *, url: str | None, subtitle: str | None, thumbnai
     }
     if job.error is not None:
         detail["error_type"] = "warning" if job.state in {MediaState.WARNING, MediaState.SKIPPED} else "error"
-    optional = {"folder": job.options.folder, "batch_id": str(job.batch_id) if job.batch_id else None}
+    optional: dict[str, Any] = {"folder": job.options.folder, "batch_id": str(job.batch_id) if job.batch_id else None}
     if job.state is MediaState.COMPLETED:
         optional |= _measured(job) | {"thumbnail_url": thumbnail}
     elif job.result.title is not None:

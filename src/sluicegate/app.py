@@ -1,0 +1,113 @@
+"""The server process: web, worker or both, until a signal ends it."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import uvicorn
+
+from sluicegate.settings import Role, Settings
+from sluicegate.web.server import server_config
+from sluicegate.wiring.installation import Installation, open_installation
+from sluicegate.wiring.log import configure_logging
+from sluicegate.wiring.web import make_app
+from sluicegate.wiring.worker import running_worker
+
+__all__ = ["serve"]
+
+
+async def serve(settings: Settings) -> None:
+    """Runs until SIGINT or SIGTERM; prints ``ready http://HOST:PORT`` on stdout once requests are answered.
+
+    Raises:
+        SluicegateError: the installation cannot be opened; OSError: the address is taken.
+    """
+    configure_logging(settings.log_level, settings.log_format)
+    stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_signals(stop))
+        listener = _listen(settings) if settings.role is not Role.WORKER else None
+        installation = await stack.enter_async_context(open_installation(settings))
+        if listener is not None and settings.public_url is None:
+            installation.base_url.value = _url(listener, settings.host)
+        if settings.role is not Role.WEB:
+            await stack.enter_async_context(running_worker(installation))
+        if listener is None:
+            print("ready worker", flush=True)  # noqa: T201 - the contract with whoever started us
+        else:
+            await stack.enter_async_context(_web(installation, listener, stop))
+            print(f"ready {_url(listener, settings.host)}", flush=True)  # noqa: T201
+        await stop.wait()
+
+
+@asynccontextmanager
+async def _web(installation: Installation, listener: socket.socket, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Serves on ``listener`` inside the block; when the server ends by itself, so does the process."""
+    server = _Server(server_config(make_app(installation)))
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    running.add_done_callback(lambda _: stop.set())
+    try:
+        await asyncio.wait({running, asyncio.create_task(server.listening.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        yield
+    finally:
+        server.should_exit = True
+        await running
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the process has several parts to stop, in order."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Says when requests are answered."""
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves the signals alone."""
+        yield
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM set ``stop``; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def handle() -> None:
+        if stop.is_set():
+            sys.exit(130)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, handle)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Takes the address before anything slow starts, so that a taken port is told at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.host, settings.port))
+    listener.set_inheritable(False)
+    return listener
+
+
+def _url(listener: socket.socket, host: str) -> str:
+    """The URL to print: a wildcard address is shown as the loopback."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{listener.getsockname()[1]}"

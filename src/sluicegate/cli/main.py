@@ -1,0 +1,45 @@
+"""The commands of ``sluicegate``, put together."""
+
+from typing import Annotated
+
+import typer
+
+from sluicegate import __version__
+from sluicegate.cli import jobs, keys, users
+from sluicegate.cli.doctor import doctor
+from sluicegate.cli.get import get
+from sluicegate.cli.output import EXIT_CODES
+from sluicegate.cli.serve import serve
+
+__all__ = ["app", "main"]
+
+_EXIT_CODES = " · ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+
+app = typer.Typer(
+    name="sluicegate",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=f"Exit codes: {_EXIT_CODES}. Every setting is a SLUICEGATE_… variable; 'sluicegate doctor' lists them.",
+)
+app.command()(serve)
+app.command()(get)
+app.command()(doctor)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,  # noqa: FBT002
+) -> None:
+    """Turns magnets, torrents, links and media pages into files you can stream or keep."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()

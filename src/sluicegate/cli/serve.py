@@ -1,0 +1,42 @@
+"""``sluicegate serve``: the server."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from sluicegate.app import serve as run_server
+from sluicegate.cli.context import DatabaseUrl, DataDir, load
+from sluicegate.cli.output import fail, stop_with
+from sluicegate.core.errors import SluicegateError
+from sluicegate.settings import Role
+
+__all__ = ["serve"]
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to serve on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="8787")] = None,
+    role: Annotated[Role | None, typer.Option(help="What this process does.", show_default="all")] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Serves until Ctrl-C; prints "ready http://HOST:PORT" on stdout once it answers."""
+    settings = load(data_dir, database_url, host=host, port=port, role=role)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(run_server(settings))
+    except SluicegateError as error:
+        stop_with(error)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        fail(f"cannot serve on {settings.host}:{settings.port}: {reason}", 5)
+
+
+def _loop_factory():  # type: ignore[no-untyped-def]  # noqa: ANN202 - the loop's class, or None for asyncio's own
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

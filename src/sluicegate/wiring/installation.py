@@ -1,0 +1,135 @@
+"""One opened installation: the database, the way out and every service, for a server process or a single command."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from sluicegate.core.clock import SystemClock
+from sluicegate.core.ports import Changes
+from sluicegate.db.database import Database, open_database
+from sluicegate.net.egress import Egress, EgressPolicy
+from sluicegate.net.http import Http
+from sluicegate.services.account_probe import AccountProbe
+from sluicegate.services.cascade import CascadeService
+from sluicegate.services.collection import CollectionService
+from sluicegate.services.keys import KeyService
+from sluicegate.services.library import LibraryService
+from sluicegate.services.link_cache import LinkCache
+from sluicegate.services.media_jobs import MediaJobService
+from sluicegate.services.playback import PlaybackService
+from sluicegate.services.submit import SubmitService
+from sluicegate.services.sweep import SweepService
+from sluicegate.services.sync import SyncService
+from sluicegate.services.users import UserService
+from sluicegate.services.vault import AesVault, load_master_key
+from sluicegate.settings import Settings
+from sluicegate.storages.local import LocalStorage
+from sluicegate.web.signing import ByteLinks, TokenSigner
+from sluicegate.wiring.link_reader import HttpLinkReader
+from sluicegate.wiring.providers import provider_registry
+from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
+
+__all__ = ["BaseUrl", "Installation", "open_installation"]
+
+MASTER_KEY_FILE: Final = "master.key"
+FILES_FOLDER: Final = "files"
+
+
+@dataclass(slots=True)
+class BaseUrl:
+    """Where clients reach this installation; a server with a free port learns it only when it listens."""
+
+    value: str
+
+    def __call__(self) -> str:
+        """The URL without a trailing slash."""
+        return self.value.rstrip("/")
+
+
+@dataclass(slots=True)
+class Installation:
+    """Everything that surfaces, tasks and commands need; made once per process."""
+
+    settings: Settings
+    database: Database
+    egress: Egress
+    http: Http
+    providers: ProviderRegistry
+    storages: StorageRegistry
+    signer: TokenSigner
+    base_url: BaseUrl
+    clock: SystemClock
+    changes: Changes
+    users: UserService
+    keys: KeyService
+    submit: SubmitService
+    library: LibraryService
+    sync: SyncService
+    cascade: CascadeService
+    collection: CollectionService
+    playback: PlaybackService
+    media_jobs: MediaJobService
+    sweep: SweepService
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
+    """Opens the data folder or database that ``settings`` name; leaving the block closes everything.
+
+    Raises:
+        InternalError: the database cannot be started or reached, or the master key is wrong.
+        InvalidInput: the egress allow-list cannot be read.
+    """
+    settings.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        clock = SystemClock()
+        vault = AesVault(_master_key(settings))
+        database = await stack.enter_async_context(_database(settings, vault))
+        egress = Egress(EgressPolicy.parse(settings.egress_allow))
+        stack.callback(egress.close)
+        http = Http(egress)
+        stack.push_async_callback(http.aclose)
+        files = LocalStorage(settings.data_dir / FILES_FOLDER)
+        stack.push_async_callback(files.aclose)
+        base_url = BaseUrl(settings.public_url or f"http://{settings.host}:{settings.port}")
+        signer = TokenSigner([vault.signing_key], clock)
+        links = ByteLinks(signer, base_url, clock)
+        providers = provider_registry(http)
+        storages = StorageRegistry({"local": files})
+        transactions = database.transactions
+        yield Installation(
+            settings=settings,
+            database=database,
+            egress=egress,
+            http=http,
+            providers=providers,
+            storages=storages,
+            signer=signer,
+            base_url=base_url,
+            clock=clock,
+            changes=database.changes,
+            users=UserService(transactions, clock),
+            keys=KeyService(transactions, vault, clock),
+            submit=SubmitService(transactions, database.changes, clock),
+            library=LibraryService(transactions),
+            sync=SyncService(transactions, providers, clock),
+            cascade=CascadeService(transactions, providers, AccountProbe(transactions, providers), clock),
+            collection=CollectionService(transactions, providers, storages, clock),
+            playback=PlaybackService(
+                transactions, providers, storages, LinkCache(clock), HttpLinkReader(http), links, clock
+            ),
+            media_jobs=MediaJobService(transactions, links, clock),
+            sweep=SweepService(transactions),
+        )
+
+
+def _master_key(settings: Settings) -> bytes:
+    text = settings.master_key.get_secret_value() if settings.master_key else None
+    return load_master_key(text, settings.data_dir / MASTER_KEY_FILE)
+
+
+def _database(settings: Settings, vault: AesVault) -> AbstractAsyncContextManager[Database]:
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    return open_database(vault, data_dir=None if url else settings.data_dir, database_url=url)

@@ -1,0 +1,82 @@
+"""Which providers and storages this build has, and how an adapter for one account is made."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sluicegate.core.accounts import Credential
+from sluicegate.core.errors import InternalError, NotFound
+from sluicegate.core.provider import Provider
+from sluicegate.core.storage import Storage
+
+__all__ = ["ProviderRegistry", "RemoteProvider", "StorageRegistry"]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteProvider:
+    """A provider that is reached over the network: its adapter class, and how one is made for an account."""
+
+    kind: type[Provider]
+    make: Callable[[Credential], Provider]
+
+
+class ProviderRegistry:
+    """Implements ``core.ports.Providers``.
+
+    Local providers are known everywhere by their class; only the worker that holds the engines has them running.
+    """
+
+    def __init__(self, remote: Mapping[str, RemoteProvider], local: Mapping[str, type[Provider]]) -> None:
+        self._remote = dict(remote)
+        self._local = dict(local)
+        self._running: dict[str, Provider] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """See the port."""
+        return (*self._remote, *self._local)
+
+    def local_names(self) -> tuple[str, ...]:
+        """See the port."""
+        return tuple(self._local)
+
+    def kind(self, name: str) -> type[Provider]:
+        """See the port."""
+        if name in self._local:
+            return self._local[name]
+        return self._get(name).kind
+
+    def open(self, name: str, credential: Credential | None) -> Provider:
+        """See the port."""
+        if name in self._local:
+            if name not in self._running:
+                raise InternalError(
+                    f"This process does not run the local provider '{name}'.",
+                    action="Wait until a worker with the data folder runs; it takes this over.",
+                )
+            return self._running[name]
+        if credential is None:
+            raise InternalError(f"The provider '{name}' needs an account.")
+        return self._get(name).make(credential)
+
+    def run_local(self, provider: Provider) -> None:
+        """Makes a running local provider available; its owner closes it."""
+        self._running[provider.name] = provider
+
+    def _get(self, name: str) -> RemoteProvider:
+        try:
+            return self._remote[name]
+        except KeyError:
+            raise NotFound(f"There is no provider '{name}'; there are: {', '.join(self.names())}.") from None
+
+
+class StorageRegistry:
+    """Implements ``core.ports.Storages``."""
+
+    def __init__(self, storages: Mapping[str, Storage]) -> None:
+        self._storages = dict(storages)
+
+    def get(self, storage: str) -> Storage:
+        """See the port."""
+        try:
+            return self._storages[storage]
+        except KeyError:
+            raise NotFound(f"There is no storage '{storage}'.") from None

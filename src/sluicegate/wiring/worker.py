@@ -1,0 +1,84 @@
+"""The worker of a process: the handlers it registers, the limits it keeps, and what runs beside them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+from uuid import UUID
+
+from sluicegate.core.tasks import Handler
+from sluicegate.media.workshop import Workshop, WorkshopLimits
+from sluicegate.net.forward_proxy import ForwardProxy
+from sluicegate.services.media_run import MediaRunService
+from sluicegate.services.task_kinds import ENGINE_PLACE, ENGINE_STORE, MEDIA, PLACE
+from sluicegate.tasks import media, place, store, sweep, sync
+from sluicegate.wiring.engines import engines_if_free
+from sluicegate.wiring.installation import Installation
+
+__all__ = ["running_worker"]
+
+_SWEEP_SECONDS: Final = 30.0
+_PLACES_AT_ONCE: Final = 32
+_STORES_AT_ONCE: Final = 4
+_GIB: Final = 1 << 30
+_log: Final = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def running_worker(installation: Installation) -> AsyncIterator[None]:
+    """Takes tasks inside the block. On leaving, tasks at work get a while to end; the rest go back to the queue."""
+    async with engines_if_free(installation) as engines, ForwardProxy(installation.egress) as proxy:
+        run_media = _media_runs(installation, proxy)
+        handlers = _handlers(installation, run_media, engines=engines)
+        settings = installation.settings
+        worker = installation.database.worker(
+            handlers,
+            limits={PLACE: _PLACES_AT_ONCE, ENGINE_PLACE: _PLACES_AT_ONCE, ENGINE_STORE: _STORES_AT_ONCE}
+            | {MEDIA: settings.media_active},
+            periodic={sweep.SWEEP: _SWEEP_SECONDS},
+            on_exhausted=_on_exhausted(run_media),
+        )
+        running = asyncio.create_task(worker.run())
+        started = asyncio.create_task(worker.started.wait())
+        try:
+            await asyncio.wait({running, started}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+            yield
+        finally:
+            started.cancel()
+            worker.stop()
+            await running
+
+
+def _handlers(installation: Installation, run_media: MediaRunService, *, engines: bool) -> dict[str, Handler]:
+    handlers = (
+        place.handlers(installation.cascade, engines=engines)
+        | sync.handlers(installation.sync, engines=engines)
+        | media.handlers(run_media)
+        | sweep.handlers(installation.sweep)
+    )
+    return handlers | store.handlers(installation.collection) if engines else handlers
+
+
+def _media_runs(installation: Installation, proxy: ForwardProxy) -> MediaRunService:
+    settings = installation.settings
+
+    def lease() -> AbstractAsyncContextManager[str | None]:
+        return proxy.lease()
+
+    seconds = settings.media_hours_max * 3600
+    limits = WorkshopLimits(media_bytes=settings.download_max_gib * _GIB, fetch_seconds=seconds, shape_seconds=seconds)
+    workshop = Workshop(settings.data_dir / "media", lease, limits=limits)
+    return MediaRunService(installation.database.transactions, workshop, installation.storages, installation.clock)
+
+
+def _on_exhausted(run_media: MediaRunService):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def exhausted(kind: str, subject: str, error: BaseException) -> None:
+        """Library jobs keep their row and are swept again later; a media job ends with a reason."""
+        _log.error("the task %s of %s was given up: %s", kind, subject, type(error).__name__)
+        if kind == MEDIA:
+            await run_media.exhausted(UUID(subject), "The job failed again and again for an internal reason.")
+
+    return exhausted
