@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvicorn
 
+from sluicegate.core.crash_points import CrashPoint, arm
 from sluicegate.settings import Role, Settings
 from sluicegate.web.server import server_config
 from sluicegate.wiring.installation import Installation, open_installation
@@ -26,6 +27,7 @@ async def serve(settings: Settings) -> None:
     Raises:
         SluicegateError: the installation cannot be opened; OSError: the address is taken.
     """
+    arm(CrashPoint(settings.crash_at) if settings.crash_at else None)
     configure_logging(settings.log_level, settings.log_format)
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:

@@ -68,17 +68,20 @@ class Settings(BaseSettings):
     submit_patience: float = Field(
         2.0, ge=0, le=30, description="Seconds a submit waits for its placement before it answers queued."
     )
-    swarm_enabled: bool = Field(True, description="Whether torrents are fetched here when no account takes them.")
+    swarm_enabled: bool = Field(default=True, description="Whether torrents are fetched here when no account has them.")
     swarm_listen: str = Field("0.0.0.0:0", description="Address and port for peers; port 0 picks a free one.")
     swarm_upload_kib: int = Field(
         0, ge=0, description="Upload limit of the torrent engine in KiB/s; 0 switches uploading off."
     )
-    swarm_dht: bool = Field(True, description="Whether the torrent engine finds peers through the DHT.")
+    swarm_dht: bool = Field(default=True, description="Whether the torrent engine finds peers through the DHT.")
     swarm_active: int = Field(20, ge=1, le=500, description="How many torrents are fetched at the same time.")
     direct_active: int = Field(8, ge=1, le=500, description="How many links are downloaded at the same time.")
     direct_per_host: int = Field(4, ge=1, le=100, description="How many links of one host at the same time.")
     download_max_gib: int = Field(500, ge=1, description="Largest single file that is accepted, in GiB.")
     media_active: int = Field(2, ge=1, le=100, description="How many media jobs run at the same time per worker.")
+    crash_at: str = Field(
+        "", description="For tests of crash safety only: the named point at which this process kills itself."
+    )
     media_hours_max: float = Field(6.0, gt=0, description="Longest wall time of one media child process, in hours.")
 
     @model_validator(mode="after")

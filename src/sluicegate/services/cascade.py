@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from sluicegate.core.accounts import AccountState
+from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.errors import InvalidInput, Retry, SluicegateError, UpstreamError
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState, check_move
@@ -129,6 +130,7 @@ class CascadeService:
         except (UpstreamError, InvalidInput) as error:
             await self._refused(attempt, rung, error, self._elapsed(started))
             return False
+        crash_point(CrashPoint.CREATED)
         await self._accepted(job, rung, submission, self._elapsed(started))
         return True
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
+from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.errors import InternalError, Retry, StorageError, TransferMissing, TransferNotReady
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState, check_move
@@ -60,8 +61,10 @@ class CollectionService:
         except StorageError as error:
             await self._explain(sharing, error)
             return _RETRY if error.retry is Retry.LATER else 4 * _RETRY
+        crash_point(CrashPoint.ADOPTED)
         for each in sharing:
             await self._finish(each, stored)
+        crash_point(CrashPoint.FINISHED)
         await self._release(job)
         return None
 
@@ -80,7 +83,7 @@ class CollectionService:
         stored: dict[int, tuple[str, LocalFile]] = {}
         for file in await self._local(job).collect(job.transfer_id):
             key = _key(job, file)
-            await storage.adopt(key, file.source, size=file.size)
+            await storage.adopt(key, file.location, size=file.size)
             stored[file.index] = (key, file)
         return stored
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.errors import (
     AlreadyExists,
     InternalError,
@@ -113,6 +114,7 @@ class MediaRunService:
     async def _work(self, job: MediaJob, folder: Path) -> None:
         async with self._step(job.id, MediaStep.DOWNLOADING) as meter:
             fetched = await self._workshop.fetch(job.url, job.options, folder, on_progress=meter.note)
+        crash_point(CrashPoint.FETCHED)
         await self._learnt(job.id, fetched)
         async with self._step(job.id, MediaStep.MUXING) as meter:
             shaped = await self._workshop.shape(fetched, job.options, folder, on_progress=meter.note)
@@ -120,6 +122,7 @@ class MediaRunService:
             started = self._clock.monotonic()
             stored = await self._keep(job.id, fetched, shaped)
             upload_ms = round((self._clock.monotonic() - started) * 1000)
+        crash_point(CrashPoint.KEPT)
         await self._complete(stored, shaped, upload_ms)
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.magnets import render_magnet
 from sluicegate.core.ports import Changes, Clock, Task, UnitOfWorkFactory
@@ -82,6 +83,7 @@ class SubmitService:
             job, created = await tx.jobs.add(job, torrent=described.torrent)
             if created:
                 await tx.tasks.add(Task(PLACE, str(job.id), priority=_PLACE_PRIORITY))
+        crash_point(CrashPoint.ACCEPTED)
         return job, created
 
 

@@ -1,0 +1,43 @@
+"""Named points at which a test lets the process die as if by ``kill -9``.
+
+The promise that nothing is lost and nothing done twice is proven by dying exactly between two steps. A point costs one
+comparison while it is not armed.
+"""
+
+import os
+import signal
+from enum import StrEnum
+
+__all__ = ["CrashPoint", "arm", "crash_point"]
+
+
+class CrashPoint(StrEnum):
+    """Where a crash hurts most: each lies between two steps that must not be torn apart unnoticed."""
+
+    ACCEPTED = "accepted"
+    """A job is committed; its caller has not been told."""
+    CREATED = "created"
+    """A provider has accepted a transfer; our row does not know it yet."""
+    ADOPTED = "adopted"
+    """All files are in the storage; the job is not ready yet."""
+    FINISHED = "finished"
+    """The job is ready; the local transfer is not released yet."""
+    FETCHED = "fetched"
+    """A media job's bytes are on disk; the row does not know it yet."""
+    KEPT = "kept"
+    """A media job's file is in the storage; the job is not completed yet."""
+
+
+_armed: CrashPoint | None = None
+
+
+def arm(point: CrashPoint | None) -> None:
+    """Chooses the point at which this process dies; None for no point."""
+    global _armed  # noqa: PLW0603 - one process, one death
+    _armed = point
+
+
+def crash_point(point: CrashPoint) -> None:
+    """Dies here and now, without any clean-up, when armed for ``point``."""
+    if _armed is point:
+        os.kill(os.getpid(), signal.SIGKILL)
