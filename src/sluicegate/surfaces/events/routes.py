@@ -1,0 +1,66 @@
+"""Route of the change stream."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from litestar import MediaType, Request, Router, get
+from litestar.di import Provide
+from litestar.openapi import ResponseSpec
+from litestar.params import Dependency
+
+from sluicegate.core.errors import Unauthenticated
+from sluicegate.core.keys import KeyKind
+from sluicegate.core.ports import Changes, KeyVerifier
+from sluicegate.surfaces.events.errors import EXCEPTION_HANDLERS
+from sluicegate.surfaces.events.schemas import ErrorBody
+from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing
+
+__all__ = ["router"]
+
+
+class _Streams:
+    """Opens streams for callers with a valid library key."""
+
+    def __init__(self, changes: Changes, keys: KeyVerifier, timing: Timing) -> None:
+        self._changes = changes
+        self._keys = keys
+        self._timing = timing
+        self._seats = Seats()
+
+    async def open(self, authorization: str) -> ChangeStream:
+        scheme, _, text = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("A key is missing.")
+        check = partial(self._keys.verify, text.strip(), KeyKind.LIBRARY)
+        key = await check()
+        return ChangeStream(self._changes, key.user_id, seats=self._seats, check_key=check, timing=self._timing)
+
+
+def router(changes: Changes, keys: KeyVerifier, *, timing: Timing | None = None) -> Router:
+    """``GET /v1/events`` for library keys (``Authorization: Bearer tu_…``)."""
+    streams = _Streams(changes, keys, timing or Timing())
+    return Router(
+        path="/v1/events",
+        route_handlers=[events],
+        dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},
+        exception_handlers=EXCEPTION_HANDLERS,
+        tags=["library"],
+    )
+
+
+@get(
+    "/",
+    summary="Follow the changes of own jobs",
+    description="Server-sent events. The first is `following`; from then on every change of a job is told by an event "
+    "named after its kind (`job`, `media_job`) with kind, id, status and version. Fetch the object for the rest.",
+    media_type=MediaType.TEXT,
+    responses={
+        401: ResponseSpec(ErrorBody, generate_examples=False, description="Refused."),
+        429: ResponseSpec(ErrorBody, generate_examples=False, description="Too many streams."),
+    },
+)
+async def events(
+    request: Request[Any, Any, Any], streams: Annotated[_Streams, Dependency(skip_validation=True)]
+) -> ChangeStream:
+    """The caller's change stream."""
+    return await streams.open(request.headers.get("authorization", ""))

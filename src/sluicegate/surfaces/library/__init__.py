@@ -1,0 +1,1 @@
+"""The library API (``/v1/torrents``): submit, list, get, cancel, sync, stream."""

@@ -1,0 +1,187 @@
+"""Routes of the library API: endpoints 1 to 6 of its sheet."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, Router, delete, get, post
+from litestar.di import Provide
+from litestar.openapi import ResponseSpec
+from litestar.params import Dependency, Parameter
+
+from sluicegate.core.errors import NotFound, Unauthenticated
+from sluicegate.core.jobs import JobState
+from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.ports import KeyVerifier
+from sluicegate.services.library import LibraryService
+from sluicegate.services.playback import PlaybackService
+from sluicegate.services.submit import SubmitService
+from sluicegate.services.sync import SyncService
+from sluicegate.surfaces.library.bodies import UPLOAD_MAX, SubmissionReader
+from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS, failure_of
+from sluicegate.surfaces.library.operations import SubmitOperation
+from sluicegate.surfaces.library.schemas import (
+    ErrorBody,
+    JobBody,
+    JobDetailBody,
+    JobPageBody,
+    StreamBody,
+    SyncBody,
+    job_body,
+    job_detail_body,
+    stream_body,
+    sync_body,
+)
+
+__all__ = ["LibraryServices", "router"]
+
+_PAGE_DEFAULT: Final = 25
+_PAGE_MAX: Final = 100
+_OFFSET_MAX: Final = 2**31 - 1
+_WAIT: Final = re.compile(r"\bwait=(\d{1,4})\b", re.ASCII)
+
+_Request = Request[Any, Any, Any]
+_Id = Annotated[str, Parameter(description="The job's id.", schema_extra={"format": "uuid"})]
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryServices:
+    """What the library API calls.
+
+    Attributes:
+        patience: seconds a submit waits for its placement, unless the client asks for less (``Prefer``, RFC 7240).
+    """
+
+    submit: SubmitService
+    library: LibraryService
+    sync: SyncService
+    playback: PlaybackService
+    keys: KeyVerifier
+    patience: float
+
+
+_Services = Annotated[LibraryServices, Dependency(skip_validation=True)]
+_Reader = Annotated[SubmissionReader, Dependency(skip_validation=True)]
+_Caller = Annotated[Key, Dependency(skip_validation=True)]
+
+
+def router(services: LibraryServices) -> Router:
+    """The API below ``/v1/torrents``, for library keys (``Authorization: Bearer tu_…``)."""
+    reader = SubmissionReader()
+    return Router(
+        path="/v1/torrents",
+        route_handlers=[submit, page, show, cancel, sync, stream],
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "reader": Provide(lambda: reader, sync_to_thread=False),
+            "caller": Provide(_authenticated),
+        },
+        exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=UPLOAD_MAX,
+        tags=["library"],
+    )
+
+
+def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
+    """The documented errors of an operation."""
+    return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
+
+
+async def _authenticated(request: _Request, services: _Services) -> Key:
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("A key is missing.")
+    return await services.keys.verify(text.strip(), KeyKind.LIBRARY)
+
+
+@post(
+    "/",
+    summary="Submit a magnet, an info hash, a link, or a .torrent",
+    responses={201: ResponseSpec(JobBody, description="A new job.")} | _refusals(400, 401, 402, 413, 415, 422, 502),
+    operation_class=SubmitOperation,
+    status_code=200,
+)
+async def submit(request: _Request, caller: _Caller, services: _Services, reader: _Reader) -> Response[JobBody]:
+    """Starts a job, or finds the one that runs or is ready for this source already."""
+    source = await reader.read(request)
+    job, created = await services.submit.submit(
+        caller.user_id, source, patience=_patience(request.headers.get("prefer", ""), services.patience)
+    )
+    if created and job.state is JobState.FAILED:
+        raise failure_of(job)
+    return Response(job_body(job), status_code=201 if created else 200)
+
+
+@get("/", summary="List own jobs, newest first", responses=_refusals(400, 401))
+async def page(
+    caller: _Caller,
+    services: _Services,
+    limit: Annotated[int, Parameter(description="Items of a page; 1 to 100, others are clamped.")] = _PAGE_DEFAULT,
+    offset: Annotated[int, Parameter(ge=0, le=_OFFSET_MAX, description="Items to skip.")] = 0,
+) -> JobPageBody:
+    """One page of the caller's jobs."""
+    limit = max(1, min(limit, _PAGE_MAX))
+    jobs = await services.library.page(caller.user_id, limit=limit, offset=offset)
+    return JobPageBody([job_body(job) for job in jobs], limit, offset)
+
+
+@get("/{job_id:str}", summary="One job with its files", responses=_refusals(401, 404))
+async def show(caller: _Caller, services: _Services, job_id: _Id) -> JobDetailBody:
+    """A job of the caller."""
+    job, files = await services.library.get(caller.user_id, _uuid(job_id))
+    return job_detail_body(job, files)
+
+
+@delete("/{job_id:str}", summary="Cancel a job", responses=_refusals(401, 404))
+async def cancel(caller: _Caller, services: _Services, job_id: _Id) -> None:
+    """Cancels a job in flight; a job that is over stays as it is, and the answer is the same."""
+    await services.library.cancel(caller.user_id, _uuid(job_id))
+
+
+@post("/{job_id:str}/sync", summary="Ask the provider now", responses=_refusals(401, 404, 502), status_code=200)
+async def sync(caller: _Caller, services: _Services, job_id: _Id) -> SyncBody:
+    """Brings one job up to date ahead of its turn; an error of the provider is told inside ``sync``."""
+    return sync_body(await services.sync.run_one(caller.user_id, _uuid(job_id)))
+
+
+@get(
+    "/{job_id:str}/files/{file_id:str}/stream",
+    summary="Make a stream URL",
+    responses=_refusals(401, 404, 409, 502),
+)
+async def stream(request: _Request, caller: _Caller, services: _Services, job_id: _Id, file_id: _Id) -> StreamBody:
+    """A URL that plays one file of a ready job."""
+    answer = await services.playback.stream_link(
+        caller.user_id, _uuid(job_id), _uuid(file_id), viewer_address=_public_address(request)
+    )
+    return stream_body(answer)
+
+
+def _uuid(text: str) -> UUID:
+    """An id from the path; one that cannot be ours is as unknown as any other."""
+    try:
+        if len(text) == 36:
+            return UUID(text)
+    except ValueError:
+        pass
+    raise NotFound
+
+
+def _patience(prefer: str, patience: float) -> float:
+    """The client may shorten the wait with ``respond-async`` or ``wait=seconds``, never lengthen it."""
+    prefer = prefer.lower()
+    if "respond-async" in prefer:
+        return 0.0
+    wait = _WAIT.search(prefer)
+    return min(patience, float(wait[1])) if wait else patience
+
+
+def _public_address(request: _Request) -> str | None:
+    """The viewer's address where it means something to a provider: not for viewers in our own network."""
+    host = request.client.host if request.client else ""
+    try:
+        return host if ipaddress.ip_address(host).is_global else None
+    except ValueError:
+        return None
