@@ -5,6 +5,7 @@ from typing import Final
 
 from sluicegate.sandbox.dialect import Dialect
 from sluicegate.sandbox.dialects.alldebrid import AllDebrid
+from sluicegate.sandbox.dialects.premiumize import Premiumize
 from sluicegate.sandbox.dialects.realdebrid import RealDebrid
 from sluicegate.sandbox.dialects.smokedebrid import SmokeDebrid
 from sluicegate.sandbox.dialects.torbox import TorBox
@@ -13,4 +14,10 @@ from sluicegate.sandbox.world import World
 
 __all__ = ["DIALECTS"]
 
-DIALECTS: Final[tuple[Callable[[World, LinkSigner], Dialect], ...]] = (AllDebrid, RealDebrid, SmokeDebrid, TorBox)
+DIALECTS: Final[tuple[Callable[[World, LinkSigner], Dialect], ...]] = (
+    AllDebrid,
+    Premiumize,
+    RealDebrid,
+    SmokeDebrid,
+    TorBox,
+)
