@@ -214,16 +214,19 @@ class Http:
         target = request.target
         await self._check(target, route)
         proxy = route.proxy
+        credential = (("Proxy-Authorization", proxy.authorization),) if proxy and proxy.authorization else ()
+        # A tunnel takes the credential in its CONNECT; a plain request through a proxy carries it itself.
+        tunnel = target.scheme == "https"
         try:
             return await self._transport.session(trusted=route.trusted).request(
                 request.method,
                 URL(target.url, encoded=True),
-                headers=CIMultiDict(request.headers),
+                headers=CIMultiDict(request.headers if tunnel else (*request.headers, *credential)),
                 data=_payload(request.body),
                 allow_redirects=False,
                 timeout=route.timeout,
                 proxy=URL(proxy.url, encoded=True) if proxy else None,
-                proxy_headers={"Proxy-Authorization": proxy.authorization} if proxy and proxy.authorization else None,
+                proxy_headers=dict(credential) if tunnel else None,
             )
         except FAULTS as error:
             raise translate(error, target, provider=route.provider) from None
@@ -286,7 +289,7 @@ class _Route:
 def _payload(body: Body) -> bytes | AsyncIterable[bytes] | aiohttp.FormData | None:
     if not isinstance(body, tuple):
         return body
-    form = aiohttp.FormData()
+    form = aiohttp.FormData(default_to_multipart=True)
     for part in body:
         form.add_field(part.name, part.content, filename=part.filename, content_type=part.content_type)
     return form

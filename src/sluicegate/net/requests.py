@@ -39,12 +39,12 @@ class Part:
 
     Attributes:
         name: field name.
-        content: bytes, or a source of bytes that can be sent once.
-        filename: makes it a file field.
+        content: text for a plain field; bytes, or a source of bytes that can be sent once, for a file.
+        filename: a file field has one.
     """
 
     name: str
-    content: bytes | AsyncIterable[bytes] = field(repr=False)
+    content: str | bytes | AsyncIterable[bytes] = field(repr=False)
     filename: str | None = None
     content_type: str | None = None
 
