@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, select, update
+from sqlalchemy import ARRAY, Integer, RowMapping, all_, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,7 +24,9 @@ class Files:
 
     async def replace(self, job_id: UUID, wanted: Sequence[JobFile]) -> None:
         """See the port."""
-        gone = files.c.index.not_in([file.index for file in wanted])
+        # One array: a parameter for each would exceed what the protocol allows for large torrents.
+        kept = literal([file.index for file in wanted], ARRAY(Integer))
+        gone = files.c.index != all_(kept)
         await self._connection.execute(delete(files).where(files.c.job_id == job_id, gone))
         if not wanted:
             return
