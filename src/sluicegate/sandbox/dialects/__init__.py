@@ -5,6 +5,7 @@ from typing import Final
 
 from sluicegate.sandbox.dialect import Dialect
 from sluicegate.sandbox.dialects.alldebrid import AllDebrid
+from sluicegate.sandbox.dialects.debridlink import DebridLink
 from sluicegate.sandbox.dialects.premiumize import Premiumize
 from sluicegate.sandbox.dialects.realdebrid import RealDebrid
 from sluicegate.sandbox.dialects.smokedebrid import SmokeDebrid
@@ -16,6 +17,7 @@ __all__ = ["DIALECTS"]
 
 DIALECTS: Final[tuple[Callable[[World, LinkSigner], Dialect], ...]] = (
     AllDebrid,
+    DebridLink,
     Premiumize,
     RealDebrid,
     SmokeDebrid,
