@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.providers.swarm.waiting import MakeLink
 
 from sluicegate.providers.swarm.adapter import Swarm
 from sluicegate.providers.swarm.engine_link import EngineLink
 from sluicegate.providers.swarm.options import SwarmOptions
-from tests.providers.swarm.waiting import MakeLink
 
 LOOPBACK = ("127.0.0.0/8",)
 

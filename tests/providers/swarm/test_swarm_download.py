@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.providers.swarm.waiting import MakeLink, collected, until
+from tests.swarm_fixtures import Tracker, make_seed, seeding
 
 from sluicegate.core.errors import NotSupported, TransferMissing, TransferNotReady
 from sluicegate.core.local import LocalFiles
@@ -12,8 +14,6 @@ from sluicegate.core.provider import Capability
 from sluicegate.core.torrent_files import parse_torrent
 from sluicegate.core.transfers import TransferState
 from sluicegate.providers.swarm.adapter import Swarm
-from tests.providers.swarm.waiting import MakeLink, collected, until
-from tests.swarm_fixtures import Tracker, make_seed, seeding
 
 FILES = {"Season 1/episode.mkv": 900_000, "Season 1/episode.srt": b"1\n00:00:01 --> 00:00:02\nhello\n", "empty.nfo": 0}
 
@@ -95,7 +95,7 @@ async def test_metadata_alone_downloads_nothing_until_files_are_chosen(swarm: Sw
         assert (seen.name, seen.size, seen.progress) == ("demo", seed.size, 0.0)
         files = {file.path: file for file in await swarm.files(seed.info_hash)}
         assert set(files) == set(seed.files)
-        assert not [path for path in (tmp_path / "swarm").rglob("data/*")]
+        assert not list((tmp_path / "swarm").rglob("data/*"))
         await swarm.select(seed.info_hash, [files["Season 1/episode.srt"].index])
         ready = await until(swarm, seed.info_hash, TransferState.READY)
     assert ready.size == files["Season 1/episode.srt"].size

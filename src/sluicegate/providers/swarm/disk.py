@@ -14,7 +14,7 @@ __all__ = ["Disk", "amount"]
 class Disk:
     """One disk with a reserve of bytes that stays free. Syncing happens in one thread of its own."""
 
-    FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+    FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
     """System errors that say that there is no room."""
 
     def __init__(self, folder: Path, reserve: int) -> None:

@@ -1,0 +1,1 @@
+"""Plain HTTP downloads without an account: ranged, resumable, in parallel where the host allows it."""
