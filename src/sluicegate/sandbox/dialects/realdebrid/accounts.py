@@ -64,7 +64,7 @@ class AccountCalls:
                 "avatar": f"https://fcdn.real-debrid.com/images/avatars/{account.number}",
                 "type": "premium" if account.premium else "free",
                 "premium": max(0, int(until - now)) if account.premium else 0,
-                "expiration": stamp(until) if until else "",
+                "expiration": stamp(until),
             }
         )
 

@@ -86,8 +86,10 @@ class RealDebrid(Dialect):
         return error(4)
 
     def answer(self, request: Request, account: Account | None) -> Answer:
-        """The verb may come in ``X-HTTP-Verb`` from callers that cannot send it."""
+        """The verb may come in ``X-HTTP-Verb``, and forms are read whatever they call themselves (rd-wrapper: JSON)."""
         request.method = request.headers.get("x-http-verb", request.method).upper()
+        if request.content_type == "application/json":
+            request.headers = {**request.headers, "content-type": "application/x-www-form-urlencoded"}
         return super().answer(request, account)
 
     def finished(self, answer: Answer, request: Request, account: Account | None) -> Answer:  # noqa: ARG002
