@@ -169,11 +169,14 @@ async def _feed(process: asyncio.subprocess.Process, feed: bytes) -> None:
 
 async def _lines(process: asyncio.subprocess.Process, on_line: Callable[[bytes], None]) -> None:
     assert process.stdout is not None  # noqa: S101
-    try:
-        while line := await process.stdout.readline():
-            on_line(line)
-    except ValueError as error:
-        raise InternalError("A child process wrote more than can be read.") from error
+    while True:
+        try:
+            line = await process.stdout.readline()
+        except ValueError as error:
+            raise InternalError("A child process wrote an endless line.") from error
+        if not line:
+            return
+        on_line(line)
 
 
 async def _last_bytes(stream: asyncio.StreamReader | None) -> bytes:

@@ -57,7 +57,7 @@ def confine(limits: Confinement, *, read: Iterable[Path]) -> None:
     os.umask(0o077)
     os.nice(limits.nice)
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, limits.cpu_seconds)
+    _limit(resource.RLIMIT_CPU, limits.cpu_seconds, spare=5)
     _limit(resource.RLIMIT_FSIZE, limits.file_size)
     _limit(resource.RLIMIT_NOFILE, limits.open_files)
     _limit(resource.RLIMIT_AS, limits.memory)
@@ -69,14 +69,16 @@ def readable_by_python() -> tuple[Path, ...]:
     return tuple({Path(name) for name in (*sys.path, *site.getsitepackages(), sys.prefix, sys.base_prefix) if name})
 
 
-def _limit(kind: int, value: int) -> None:
-    """Sets soft and hard limit; a harder one that is already there stays."""
+def _limit(kind: int, value: int, *, spare: int = 0) -> None:
+    """Sets the soft limit and, ``spare`` above it, the hard one; a harder one that is already there stays.
+
+    At the soft limit of processor time the kernel sends a signal that names the cause, at the hard one it kills.
+    """
     _, hard = resource.getrlimit(kind)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
+    most = value + spare if hard == resource.RLIM_INFINITY else min(value + spare, hard)
     # Darwin refuses some limits outright; the parent's wall-time limit holds everywhere.
     try:
-        resource.setrlimit(kind, (value, value))
+        resource.setrlimit(kind, (min(value, most), most))
     except (OSError, ValueError):
         if sys.platform.startswith("linux"):
             raise

@@ -1,12 +1,13 @@
 """Runs ffmpeg: input only through an open file descriptor, output only into the job's folder, no network at all."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sluicegate.core.errors import ConversionFailed, InternalError, UnsafeSource
+from sluicegate.core.errors import ConversionFailed, InternalError, StorageFull, UnsafeSource
 from sluicegate.media.child import ChildLimits, Ending, confined, run_child
 
 __all__ = ["Ffmpeg", "opened"]
@@ -16,6 +17,9 @@ _DEMUXERS: Final = (
     "srt,webvtt,ass"
 )
 """Formats that hold media. Missing on purpose: hls, dash, concat, image2, lavfi and all that name other files."""
+
+_NO_SPACE: Final = 256 - errno.ENOSPC
+"""The exit code is the low byte of the negative error number."""
 
 _QUIET: Final = ("-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y")
 
@@ -62,6 +66,7 @@ class Ffmpeg:
         Raises:
             ConversionFailed: it cannot read or write this.
             UnsafeSource: over the limit of time or size.
+            StorageFull: the disk has no space left.
         """
         command = confined(self._limits.confinement(folder, ()), self._program, [*_QUIET, *arguments])
         ending = await run_child(
@@ -71,6 +76,8 @@ class Ffmpeg:
             raise UnsafeSource("Converting the media takes longer than allowed.")
         if ending.over_size:
             raise UnsafeSource("The converted media is larger than allowed.")
+        if ending.code == _NO_SPACE:
+            raise StorageFull("The disk of the work folder is full.")
         if ending.code < 0:
             raise InternalError("The converter was killed from outside.")
         if ending.code:

@@ -4,6 +4,7 @@ A separate program, because code between fork and exec in a process with threads
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,9 @@ def main() -> None:
     limits = msgspec.json.decode(sys.argv[1], type=Confinement)
     program = sys.argv[2]
     confine(limits, read=(Path(program),))
+    # Python ignores these two, and what is ignored stays ignored in the new program.
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execv(program, sys.argv[2:])  # noqa: S606  (a fixed program with an argument list; no shell)
 
 

@@ -18,7 +18,7 @@ from sluicegate.media.formats import (
     quality_word,
     video_arguments,
 )
-from sluicegate.media.probe import MediaStreams, probe_file
+from sluicegate.media.probe import MediaStreams, duration_of, probe_end, probe_file
 
 __all__ = ["shape"]
 
@@ -47,14 +47,15 @@ async def shape(
     begun = time.monotonic()
     container = container_of_options(options)
     source = await _inspect(ffmpeg, fetched, options, folder)
+    await _check_clip(ffmpeg, fetched, options, folder)
     result = folder / f"shaped.{container.name}"
     part = folder / f"shaping.{container.name}"
     meter = _Meter(on_progress, _seconds(fetched, options))
     with opened([track.path for track in fetched.tracks]) as handles:
         arguments = _arguments(ffmpeg, fetched, options, container, source, handles)
         await ffmpeg.run([*arguments, f"file:{part}"], folder=folder, handles=handles, on_line=meter.line)
-    made = await probe_file(ffmpeg, part, folder=folder)
-    _check(made, source, options)
+    made = await probe_end(ffmpeg, part, folder=folder)
+    _check(made, source)
     part.replace(result)
     size = result.stat().st_size
     meter.finish(size)
@@ -70,7 +71,7 @@ async def shape(
         width=made.width,
         height=made.height,
         actual_quality=quality_word(made.width, made.height),
-        duration=meter.seconds,
+        duration=round(made.last, 3),
         mux_ms=round((time.monotonic() - begun) * 1000),
     )
 
@@ -108,6 +109,9 @@ def _arguments(
         arguments += ["-map", f"{source.video_track}:V:0", *codec]
     if source.audio_track is not None and source.streams.audio:
         arguments += ["-map", f"{source.audio_track}:a:0", *audio_arguments(options, container, source.streams.audio)]
+    if options.clip_start and not container.edits:
+        # Sound that is copied would else begin at the key frame, before the picture.
+        arguments += ["-copypriorss:a", "0"]
     if options.clip_end is not None:
         arguments += ["-t", f"{options.clip_end - (options.clip_start or 0.0):.3f}"]
     return [*arguments, *_metadata(fetched.facts.title), *_muxer(container), "-progress", "pipe:1"]
@@ -131,28 +135,30 @@ def _seconds(fetched: FetchedMedia, options: MediaOptions) -> float | None:
     return max(end - (options.clip_start or 0.0), 0.001) if end else None
 
 
-def _check(made: MediaStreams, source: _Source, options: MediaOptions) -> None:
-    """Looks into the result: ffmpeg succeeds with an empty file when the clip lies beyond the end."""
-    if made.video is None and made.audio is None:
-        if options.clip_start is not None:
+async def _check_clip(ffmpeg: Ffmpeg, fetched: FetchedMedia, options: MediaOptions, folder: Path) -> None:
+    """Looks before cutting: beyond the end ffmpeg would succeed with an empty file, or with the last pictures."""
+    if options.clip_start:
+        track = fetched.tracks[0]
+        if options.clip_start >= track.starts_at + await duration_of(ffmpeg, track.path, folder=folder):
             raise ConversionFailed("The clip lies beyond the end of the media.")
+
+
+def _check(made: MediaStreams, source: _Source) -> None:
+    """Looks into the result: ffmpeg succeeds with an empty file when there was nothing to read."""
+    if made.last <= 0:
         raise ConversionFailed("The media is empty.")
     if source.video_track is not None and source.streams.video and made.video is None:
         raise InternalError("The picture was lost while converting.")
 
 
 class _Meter:
-    """Turns ``-progress`` output (``key=value`` lines, a block about twice a second) into our progress.
-
-    Attributes:
-        seconds: of the result so far.
-    """
+    """Turns ``-progress`` output (``key=value`` lines, a block about twice a second) into our progress."""
 
     def __init__(self, on_progress: OnProgress, expected: float | None) -> None:
         self._on_progress = on_progress
         self._expected = expected
         self._size = 0
-        self.seconds: float | None = None
+        self._seconds: float | None = None
 
     def line(self, line: bytes) -> None:
         """Takes one line."""
@@ -160,9 +166,9 @@ class _Meter:
         if name == b"total_size" and value.isdigit():
             self._size = max(self._size, int(value))
         elif name == b"out_time_us" and value.isdigit():
-            self.seconds = int(value) / 1_000_000
+            self._seconds = int(value) / 1_000_000
         elif name == b"progress" and value == b"continue":
-            done = min(self.seconds / self._expected, 1.0) if self.seconds and self._expected else None
+            done = min(self._seconds / self._expected, 1.0) if self._seconds and self._expected else None
             self._on_progress(MediaProgress(done=self._size, fraction=done))
 
     def finish(self, size: int) -> None:

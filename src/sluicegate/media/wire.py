@@ -54,9 +54,10 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
 
 class FetchedTrack(msgspec.Struct, frozen=True):
-    """A finished file, by its name in the folder."""
+    """A finished file, by its name in the folder, and how it came: ``http``, ``hls``, ``dash`` or ``live``."""
 
     name: str
+    strategy: str
     starts_at: float = 0.0
 
 
@@ -64,7 +65,6 @@ class Fetched(msgspec.Struct, frozen=True, tag="fetched"):
     """Everything is on disk."""
 
     tracks: tuple[FetchedTrack, ...]
-    strategy: str
     retries: int
     extract_ms: int
     download_ms: int

@@ -1,7 +1,6 @@
 """The media workshop: probe, fetch and shape in child processes. Implements ``core.media.MediaWorkshop``."""
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import tempfile
@@ -16,7 +15,7 @@ from uuid import UUID
 import imageio_ffmpeg
 import msgspec
 
-from sluicegate.core.errors import InternalError, NoMedia
+from sluicegate.core.errors import ExtractionFailed, ForbiddenAddress, InternalError, NoMedia
 from sluicegate.core.media import (
     FetchedMedia,
     MediaFacts,
@@ -34,14 +33,21 @@ from sluicegate.media.mux import shape
 from sluicegate.media.rooms import WorkRooms
 from sluicegate.media.sniff import HEAD_BYTES, container_of
 from sluicegate.media.wire import Order, Progress
+from sluicegate.net.forward_proxy import Traffic
 
 __all__ = ["ProxyLease", "Workshop", "WorkshopLimits"]
 
 _GIB: Final = 1 << 30
+_DOCUMENT_BYTES: Final = 256 << 20
+"""Pages, playlists and repetitions on top of the media itself."""
+
 _DONE_FILE: Final = "fetched.json"
 
-ProxyLease = Callable[[], AbstractAsyncContextManager[str | None]]
-"""Opens the guarded way out for one child: the proxy's ``http://…`` address, None for a direct connection (tests)."""
+ProxyLease = Callable[[Traffic], AbstractAsyncContextManager[str | None]]
+"""Opens the guarded way out for one child (``ForwardProxy.lease``): the proxy's ``http://…`` address.
+
+None means a direct connection, for tests alone: then nothing guards the addresses that a page names.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,8 @@ class Workshop:
         *,
         fetch: bool,
     ) -> None:
-        async with self._lease() as proxy:
+        traffic = Traffic(limit=self._limits.media_bytes + _DOCUMENT_BYTES)
+        async with self._lease(traffic) as proxy:
             port = urlsplit(proxy).port if proxy else None
             order = Order(
                 url=url,
@@ -153,7 +160,13 @@ class Workshop:
                 max_entries=self._limits.entries,
                 max_seconds=options.max_duration,
             )
-            await extract(order, limits, extraction)
+            try:
+                await extract(order, limits, extraction)
+            except ExtractionFailed as error:
+                # Inside a TLS tunnel the child cannot see why its connection was refused; the proxy knows.
+                if traffic.refused:
+                    raise ForbiddenAddress("The page leads to an address that may not be reached from here.") from error
+                raise
 
     def _child_limits(self, wall_seconds: float, *, memory: int) -> ChildLimits:
         cores = os.cpu_count() or 1
@@ -193,7 +206,7 @@ def _collected(extraction: Extraction, folder: Path) -> FetchedMedia:
     return FetchedMedia(
         tracks=tracks,
         facts=facts,
-        strategy=report.strategy,
+        strategy=report.tracks[0].strategy,
         retries=report.retries,
         extract_ms=report.extract_ms,
         download_ms=report.download_ms,
@@ -237,9 +250,13 @@ def _remember(note: Path, fetched: FetchedMedia) -> None:
 
 
 def _earlier(note: Path) -> FetchedMedia | None:
-    """What an earlier run finished, if its files are still there in full."""
-    with contextlib.suppress(OSError, msgspec.DecodeError):
+    """What an earlier run finished; files that have changed since are removed, so that they are fetched anew."""
+    try:
         fetched = msgspec.json.decode(note.read_bytes(), type=FetchedMedia, dec_hook=lambda kind, text: kind(text))
-        if all(track.path.is_file() and track.path.stat().st_size == track.size for track in fetched.tracks):
-            return fetched
+    except (OSError, msgspec.DecodeError):
+        return None
+    if all(track.path.is_file() and track.path.stat().st_size == track.size for track in fetched.tracks):
+        return fetched
+    for path in (note, *(track.path for track in fetched.tracks)):
+        path.unlink(missing_ok=True)
     return None

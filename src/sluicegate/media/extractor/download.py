@@ -11,19 +11,44 @@ from yt_dlp.downloader.dash import DashSegmentsFD
 from yt_dlp.downloader.hls import HlsFD
 from yt_dlp.downloader.http import HttpFD
 from yt_dlp.networking import Request
+from yt_dlp.networking.exceptions import HTTPError
 
-from sluicegate.core.errors import ExtractionFailed, UnsafeSource
+from sluicegate.core.errors import ExtractionFailed, InvalidInput, StorageError, UnsafeSource
+from sluicegate.media.extractor.failures import explain
 from sluicegate.media.extractor.live import record
 from sluicegate.media.extractor.playlist import MediaPlaylist
 from sluicegate.media.extractor.reader import PageReader
 from sluicegate.media.extractor.refusal import Refusal
 from sluicegate.media.wire import FetchedTrack, Order, Progress
 
-__all__ = ["Tally", "fetch_track", "strategy_of"]
+__all__ = ["Tally", "fetch_track", "read_playlist"]
 
 _REPORT_SECONDS: Final = 0.25
 _FAR: Final = 1e12
+_TEMPORARY: Final = frozenset({408, 425, 429})
+_TRIES_OF_MISSING: Final = 2
 _STRATEGIES: Final = {"m3u8": "hls", "m3u8_native": "hls", "http_dash_segments": "dash"}
+
+
+class _Segments:
+    """Gives up on a segment with its cause, which yt-dlp would turn into text, and sooner when it is not there."""
+
+    def report_retry(self, err: Exception, count: int, retries: int, *rest: Any, **more: Any) -> None:  # noqa: ANN401
+        missing = isinstance(err, HTTPError) and 400 <= err.status < 500 and err.status not in _TEMPORARY
+        if count <= (_TRIES_OF_MISSING if missing else retries):
+            super().report_retry(err, count, retries, *rest, **more)  # type: ignore[misc]
+        elif isinstance(explain(err), InvalidInput | StorageError):
+            raise err
+        else:
+            raise Refusal(ExtractionFailed("A piece of the media could not be fetched.")) from err
+
+
+class _Hls(_Segments, HlsFD):  # type: ignore[misc]  # yt-dlp has no types
+    FD_NAME = "hlsnative"
+
+
+class _Dash(_Segments, DashSegmentsFD):  # type: ignore[misc]
+    FD_NAME = "dashsegments"
 
 
 class Tally:
@@ -67,8 +92,7 @@ class Tally:
         return None if None in parts else self._finished + int(sum(part for part in parts if part is not None))
 
 
-def strategy_of(form: dict[str, Any]) -> str:
-    """The word for how ``form`` is fetched: ``http``, ``hls`` or ``dash``."""
+def _strategy(form: dict[str, Any]) -> str:
     return _STRATEGIES.get(str(form.get("protocol")), "http")
 
 
@@ -76,18 +100,18 @@ def fetch_track(reader: PageReader, order: Order, form: dict[str, Any], number: 
     """Fetches one format into the folder; goes on where an earlier run of the same job stopped."""
     path = Path(order.confinement.folder) / f"track{number}-{_fingerprint(order, form)}"
     starts_at = 0.0
-    strategy = strategy_of(form)
+    strategy = _strategy(form)
     if strategy == "hls":
         playlist, base = read_playlist(reader, form)
         if not playlist.ended:
             record(reader, order, playlist, base, path, tally.note)
             tally.finish(path.stat().st_size)
-            return FetchedTrack(path.name)
+            return FetchedTrack(path.name, "live")
         text, starts_at = _cut(playlist, order)
         form |= {"url": base, "hls_media_playlist_data": text}
-    _download({"hls": HlsFD, "dash": DashSegmentsFD}.get(strategy, HttpFD), reader, form, path, tally)
+    _download({"hls": _Hls, "dash": _Dash}.get(strategy, HttpFD), reader, form, path, tally)
     tally.finish(path.stat().st_size)
-    return FetchedTrack(path.name, starts_at)
+    return FetchedTrack(path.name, strategy, starts_at)
 
 
 def read_playlist(reader: PageReader, form: dict[str, Any]) -> tuple[MediaPlaylist, str]:
@@ -115,5 +139,5 @@ def _download(
 
 def _fingerprint(order: Order, form: dict[str, Any]) -> str:
     """Keeps the remains of a different choice or clip from being continued as this one."""
-    wanted = (form.get("format_id"), strategy_of(form), order.clip_start, order.clip_end)
+    wanted = (form.get("format_id"), _strategy(form), order.clip_start, order.clip_end)
     return hashlib.sha256(repr(wanted).encode()).hexdigest()[:12]

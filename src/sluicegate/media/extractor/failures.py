@@ -29,6 +29,10 @@ __all__ = ["REFUSED_HEADER", "explain", "not_begun"]
 REFUSED_HEADER: Final = "X-Sluicegate-Refused"
 """Our forward proxy marks its own refusals with it, so that they are not taken for the site's."""
 
+_REFUSALS: Final = {
+    "address": ForbiddenAddress("The page leads to an address that may not be reached from here."),
+    "limit": UnsafeSource("The media is larger than allowed."),
+}
 _MAX_CAUSES: Final = 50
 _GONE: Final = frozenset({401, 402, 404, 410, 451})
 _ADDRESS: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
@@ -94,8 +98,10 @@ def _server(cause: BaseException) -> SluicegateError | None:
     """What a server's status says; a refusal of our own proxy is told by its header."""
     if not isinstance(cause, HTTPError):
         return None
-    if cause.response.get_header(REFUSED_HEADER):
-        return ForbiddenAddress("The page leads to an address that may not be reached from here.")
+    if reason := cause.response.get_header(REFUSED_HEADER):
+        return _REFUSALS.get(str(reason), _REFUSALS["address"])
+    if 300 <= cause.status < 400:
+        return UnsafeSource("The address redirects in circles or to something that is neither http nor https.")
     if cause.status in _GONE:
         return MediaRestricted(f"The media is gone or closed to the public (the server answered {cause.status}).")
     wait = str(cause.response.get_header("Retry-After") or "")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sluicegate.media.extractor.direct import direct_file
-from sluicegate.media.extractor.download import Tally, fetch_track, strategy_of
+from sluicegate.media.extractor.download import Tally, fetch_track
 from sluicegate.media.extractor.extras import fetch_subtitle, fetch_thumbnail
 from sluicegate.media.extractor.facts import facts_of
 from sluicegate.media.extractor.reader import PageReader, chosen_formats
@@ -39,7 +39,6 @@ def _fetch(
     ended = time.monotonic()
     return Fetched(
         tracks=tracks,
-        strategy=strategy_of(formats[0]),
         retries=reader.retries.count,
         extract_ms=round((started - begun) * 1000),
         download_ms=round((ended - started) * 1000),
