@@ -1,10 +1,22 @@
 """A credential that can be carried around without leaking by accident."""
 
+from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Secret"]
+__all__ = ["Secret", "watch_reveals"]
 
 _SHOWN: Final = 4
+_watchers: Final[list[Callable[[str], None]]] = []
+
+
+def watch_reveals(watcher: Callable[[str], None]) -> Callable[[], None]:
+    """Has ``watcher`` called with every value that is revealed, so that logs can be kept free of it.
+
+    Returns:
+        A function that ends this.
+    """
+    _watchers.append(watcher)
+    return lambda: _watchers.remove(watcher)
 
 
 class Secret:
@@ -21,6 +33,8 @@ class Secret:
 
     def reveal(self) -> str:
         """The value itself. Never put it into a message, a log, a URL that is kept, or a repr."""
+        for watcher in _watchers:
+            watcher(self._value)
         return self._value
 
     @property
