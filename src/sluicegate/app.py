@@ -7,8 +7,10 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import cast
 
 import uvicorn
+from uvicorn._types import ASGIApplication
 
 from sluicegate.core.crash_points import CrashPoint, arm
 from sluicegate.settings import Role, Settings
@@ -49,7 +51,7 @@ async def serve(settings: Settings) -> None:
 @asynccontextmanager
 async def _web(installation: Installation, listener: socket.socket, stop: asyncio.Event) -> AsyncIterator[None]:
     """Serves on ``listener`` inside the block; when the server ends by itself, so does the process."""
-    server = _Server(server_config(make_app(installation)))
+    server = _Server(server_config(cast("ASGIApplication", make_app(installation))))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     running.add_done_callback(lambda _: stop.set())
     try:

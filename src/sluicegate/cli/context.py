@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -12,7 +12,9 @@ from sluicegate.cli.output import fail, stop_with
 from sluicegate.core.errors import NotFound, SluicegateError
 from sluicegate.core.users import User
 from sluicegate.settings import Settings
-from sluicegate.wiring.installation import Installation, open_installation
+
+if TYPE_CHECKING:
+    from sluicegate.wiring.installation import Installation
 
 __all__ = ["DEFAULT_USER", "DataDir", "DatabaseUrl", "Json", "UserName", "load", "owner", "run", "with_installation"]
 
@@ -53,17 +55,21 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         fail("interrupted", 130)
 
 
-def with_installation(settings: Settings, work: Callable[[Installation], Awaitable[T]]) -> T:
+def with_installation(settings: Settings, work: "Callable[[Installation], Awaitable[T]]") -> T:
     """Opens the installation, works on it beside whatever server is running, and closes it again."""
+    # Here, not above: what an installation needs takes most of a command's start, and --help needs none of it.
+    from sluicegate.wiring.installation import open_installation
+    from sluicegate.wiring.log import configure_logging
 
     async def main() -> T:
+        configure_logging("warning", "text")
         async with open_installation(settings) as installation:
             return await work(installation)
 
     return run(main)
 
 
-async def owner(installation: Installation, name: str) -> User:
+async def owner(installation: "Installation", name: str) -> User:
     """The user with this name; the default user is made when first needed.
 
     Raises:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import typer
 from pydantic import SecretStr
 
@@ -17,8 +16,6 @@ from sluicegate.cli.context import DatabaseUrl, DataDir, Json, load, run
 from sluicegate.cli.output import print_json, print_table
 from sluicegate.core.errors import SluicegateError
 from sluicegate.settings import Settings
-from sluicegate.wiring.engines import engines_run_elsewhere
-from sluicegate.wiring.installation import open_installation
 
 __all__ = ["doctor"]
 
@@ -58,6 +55,10 @@ def doctor(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Jso
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
+    import imageio_ffmpeg
+
+    from sluicegate.wiring.engines import engines_run_elsewhere
+
     yield Finding("sluicegate", f"{__version__} on Python {sys.version.split()[0]}")
     free = shutil.disk_usage(_existing(settings.data_dir)).free
     advice = "" if free >= _FREE_MIN else "Free some space, or move the data folder with --data-dir."
@@ -73,6 +74,8 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 def _database(settings: Settings) -> list[Finding]:
     if settings.database_url is None and not _exists(settings):
         return [Finding("database", "none yet: the first start makes it")]
+
+    from sluicegate.wiring.installation import open_installation
 
     async def look() -> list[Finding]:
         async with open_installation(settings) as installation:

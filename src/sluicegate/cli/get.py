@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -22,9 +22,9 @@ from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.names import safe_segment
 from sluicegate.core.source_reading import read_source, read_upload
 from sluicegate.core.sources import Source
-from sluicegate.wiring.engines import engines_run_elsewhere
-from sluicegate.wiring.installation import Installation
-from sluicegate.wiring.worker import running_worker
+
+if TYPE_CHECKING:
+    from sluicegate.wiring.installation import Installation
 
 __all__ = ["get"]
 
@@ -47,7 +47,7 @@ def get(
         fail("cloud targets are not supported by this version; give a folder", 2)
     folder = Path(to).expanduser()
 
-    async def work(installation: Installation) -> tuple[Job, list[Path]]:
+    async def work(installation: "Installation") -> tuple[Job, list[Path]]:
         wanted = await asyncio.to_thread(_read, source)
         person = await owner(installation, user)
         async with _worker_if_alone(installation):
@@ -80,7 +80,10 @@ def _read(text: str) -> Source:
 
 
 @asynccontextmanager
-async def _worker_if_alone(installation: Installation) -> AsyncIterator[None]:
+async def _worker_if_alone(installation: "Installation") -> AsyncIterator[None]:
+    from sluicegate.wiring.engines import engines_run_elsewhere
+    from sluicegate.wiring.worker import running_worker
+
     if engines_run_elsewhere(installation.settings):
         yield
         return
@@ -89,7 +92,7 @@ async def _worker_if_alone(installation: Installation) -> AsyncIterator[None]:
         yield
 
 
-async def _fetch_all(installation: Installation, user_id: UUID, job: Job, folder: Path) -> list[Path]:
+async def _fetch_all(installation: "Installation", user_id: UUID, job: Job, folder: Path) -> list[Path]:
     _, files = await installation.library.get(user_id, job.id)
     if len(files) == 1:
         paths = [folder / files[0].name]

@@ -1,6 +1,6 @@
 """``sluicegate jobs``: what was handed in and how far it is."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -9,7 +9,9 @@ from sluicegate.cli.context import DatabaseUrl, DataDir, Json, UserName, load, o
 from sluicegate.cli.output import notes, print_json, print_table
 from sluicegate.cli.progress import watch_job
 from sluicegate.core.jobs import Job, JobState
-from sluicegate.wiring.installation import Installation
+
+if TYPE_CHECKING:
+    from sluicegate.wiring.installation import Installation
 
 __all__ = ["app"]
 
@@ -28,7 +30,7 @@ def list_(
 ) -> None:
     """Lists jobs, newest first."""
 
-    async def work(installation: Installation) -> list[Job]:
+    async def work(installation: "Installation") -> list[Job]:
         person = await owner(installation, user)
         return await installation.library.page(person.id, limit=limit, offset=0)
 
@@ -50,7 +52,7 @@ def show(
 ) -> None:
     """Shows one job: its files, and why it is where it is."""
 
-    async def work(installation: Installation) -> dict[str, Any]:
+    async def work(installation: "Installation") -> dict[str, Any]:
         person = await owner(installation, user)
         found, files = await installation.library.get(person.id, job)
         trace = await installation.library.trace(person.id, job)
@@ -77,7 +79,7 @@ def show(
 def watch(job: JobId, user: UserName = "home", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Follows a job with a progress bar until it is over."""
 
-    async def work(installation: Installation) -> Job:
+    async def work(installation: "Installation") -> Job:
         person = await owner(installation, user)
         return await watch_job(installation, person.id, job)
 
@@ -91,7 +93,7 @@ def watch(job: JobId, user: UserName = "home", data_dir: DataDir = None, databas
 def cancel(job: JobId, user: UserName = "home", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Cancels a job in flight; one that is over stays as it is."""
 
-    async def work(installation: Installation) -> Job:
+    async def work(installation: "Installation") -> Job:
         person = await owner(installation, user)
         return await installation.library.cancel(person.id, job)
 

@@ -1,6 +1,6 @@
 """``sluicegate keys``: the credentials that clients send."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -8,7 +8,9 @@ import typer
 from sluicegate.cli.context import DatabaseUrl, DataDir, Json, UserName, load, owner, with_installation
 from sluicegate.cli.output import notes, print_json, print_table
 from sluicegate.core.keys import KeyKind
-from sluicegate.wiring.installation import Installation
+
+if TYPE_CHECKING:
+    from sluicegate.wiring.installation import Installation
 
 __all__ = ["app"]
 
@@ -25,7 +27,7 @@ def create(
 ) -> None:
     """Makes a key and prints it, alone and once."""
 
-    async def work(installation: Installation) -> str:
+    async def work(installation: "Installation") -> str:
         person = await owner(installation, user)
         _, secret = await installation.keys.create(person.id, kind, label)
         return secret.reveal()
@@ -37,7 +39,7 @@ def create(
 def list_(user: UserName, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
     """Lists a user's keys, without their secrets."""
 
-    async def work(installation: Installation) -> list[dict[str, str | None]]:
+    async def work(installation: "Installation") -> list[dict[str, str | None]]:
         person = await installation.users.by_name(user)
         return [
             {
@@ -68,7 +70,7 @@ def revoke(
 ) -> None:
     """Makes a key invalid at once."""
 
-    async def work(installation: Installation) -> None:
+    async def work(installation: "Installation") -> None:
         await installation.keys.revoke(key)
 
     with_installation(load(data_dir, database_url), work)

@@ -1,7 +1,7 @@
 """The live bar: bytes, rate and time left of one job."""
 
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from rich.progress import (
@@ -15,7 +15,9 @@ from rich.progress import (
 
 from sluicegate.cli.output import notes
 from sluicegate.core.jobs import Job
-from sluicegate.wiring.installation import Installation
+
+if TYPE_CHECKING:
+    from sluicegate.wiring.installation import Installation
 
 __all__ = ["bar", "watch_job"]
 
@@ -36,7 +38,7 @@ def bar() -> Progress:
     )
 
 
-async def watch_job(installation: Installation, user_id: UUID, job_id: UUID) -> Job:
+async def watch_job(installation: "Installation", user_id: UUID, job_id: UUID) -> Job:
     """Shows the bar until the job is over; returns it as it ended.
 
     Raises:

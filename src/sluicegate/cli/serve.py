@@ -2,11 +2,11 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from sluicegate.app import serve as run_server
 from sluicegate.cli.context import DatabaseUrl, DataDir, load
 from sluicegate.cli.output import fail, stop_with
 from sluicegate.core.errors import SluicegateError
@@ -23,6 +23,8 @@ def serve(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Serves until Ctrl-C; prints "ready http://HOST:PORT" on stdout once it answers."""
+    from sluicegate.app import serve as run_server
+
     settings = load(data_dir, database_url, host=host, port=port, role=role)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -34,7 +36,8 @@ def serve(
         fail(f"cannot serve on {settings.host}:{settings.port}: {reason}", 5)
 
 
-def _loop_factory():  # type: ignore[no-untyped-def]  # noqa: ANN202 - the loop's class, or None for asyncio's own
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Uvloop where it is installed, else asyncio's own."""
     try:
         import uvloop
     except ImportError:

@@ -169,7 +169,7 @@ class CascadeService:
                 if rung.account is None:
                     await tx.tasks.add(Task(ENGINE_CLEANUP, str(job.id)))
                 return
-            if submission.cached:
+            if submission.cached and rung.account is not None:
                 check_move(job.state, JobState.CACHED_HIT)
                 placed = replace(placed, state=JobState.CACHED_HIT, cached_in=rung.provider)
             await tx.jobs.update(placed)

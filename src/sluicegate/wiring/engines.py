@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sluicegate.providers.direct.adapter import Direct
+from sluicegate.providers.direct.downloader import Downloader
 from sluicegate.providers.direct.options import DirectOptions
 from sluicegate.providers.swarm.adapter import Swarm
 from sluicegate.providers.swarm.engine_link import EngineLink
@@ -55,10 +56,10 @@ async def _start(installation: Installation, stack: AsyncExitStack) -> None:
         stack.push_async_callback(engine.aclose)
         await engine.start()
         installation.providers.run_local(Swarm(engine))
-    direct = Direct(installation.http, _direct_options(settings))
-    stack.push_async_callback(direct.aclose)
-    await direct.start()
-    installation.providers.run_local(direct)
+    downloader = Downloader(installation.http, _direct_options(settings), installation.clock)
+    stack.push_async_callback(downloader.aclose)
+    await downloader.start()
+    installation.providers.run_local(Direct(downloader))
 
 
 def _swarm_options(settings: Settings) -> SwarmOptions:
@@ -76,7 +77,7 @@ def _direct_options(settings: Settings) -> DirectOptions:
     return DirectOptions(
         folder=settings.data_dir / "direct",
         max_active=settings.direct_active,
-        max_per_host=settings.direct_per_host,
+        per_host=settings.direct_per_host,
         max_bytes=settings.download_max_gib * _GIB,
     )
 

@@ -1,0 +1,93 @@
+"""The web application: every surface on one Litestar, each with its own dialect."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+from litestar import Litestar, Request, Response, Router
+from litestar.openapi import OpenAPIConfig
+
+from sluicegate import __version__
+from sluicegate.core.errors import SluicegateError
+from sluicegate.settings import Role
+from sluicegate.surfaces.events import routes as events
+from sluicegate.surfaces.library import routes as library
+from sluicegate.surfaces.library.errors import answer_error as library_error
+from sluicegate.surfaces.media_jobs import routes as media_jobs
+from sluicegate.surfaces.media_jobs.errors import answer_error as media_error
+from sluicegate.surfaces.ops import routes as ops
+from sluicegate.surfaces.ops.metrics import Metrics
+from sluicegate.surfaces.ops.probes import Probe
+from sluicegate.web.asgi import Application
+from sluicegate.wiring.engines import engines_run_elsewhere
+from sluicegate.wiring.installation import Installation
+
+__all__ = ["make_app"]
+
+_ErrorAnswer = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
+
+_DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {"/v1": library_error, "/jobs": media_error}
+"""Whose words a path speaks when no route takes it: the framework decides that before it asks a router."""
+
+
+def make_app(installation: Installation) -> Application:
+    """The application of one process."""
+    metrics = Metrics()
+    app = Litestar(
+        route_handlers=_surfaces(installation, metrics),
+        exception_handlers={Exception: _answer_by_path},
+        openapi_config=OpenAPIConfig(title="Sluicegate", version=__version__, path="/openapi"),
+        logging_config=None,
+    )
+    return metrics.measuring(cast("Application", app))
+
+
+def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
+    keys = installation.keys
+    return [
+        library.router(
+            library.LibraryServices(
+                submit=installation.submit,
+                library=installation.library,
+                sync=installation.sync,
+                playback=installation.playback,
+                keys=keys,
+                patience=installation.settings.submit_patience,
+            )
+        ),
+        media_jobs.router(media_jobs.MediaServices(installation.media_jobs, keys)),
+        events.router(installation.changes, keys),
+        ops.router(_probes(installation), metrics),
+    ]
+
+
+def _probes(installation: Installation) -> dict[str, Probe]:
+    async def database() -> str:
+        health = await installation.database.health()
+        return "" if health.ready else health.detail
+
+    async def worker() -> str:
+        if installation.settings.role is not Role.ALL or engines_run_elsewhere(installation.settings):
+            return ""
+        return "The worker of this process does not hold the data folder's engines."
+
+    return {"database": database, "worker": worker}
+
+
+def _answer_by_path(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    path = request.scope["path"]
+    for prefix, answer in _DIALECTS.items():
+        if path == prefix or path.startswith(prefix + "/"):
+            return answer(request, error)
+    return _plain(error)
+
+
+def _plain(error: Exception) -> Response[Any]:
+    """For paths of no dialect."""
+    status = getattr(error, "status_code", 500)
+    if isinstance(error, SluicegateError):
+        words = error.detail
+    elif status == 404:
+        words = "There is no such path."
+    else:
+        words = "The request cannot be answered."
+    return Response({"error": words}, status_code=status)

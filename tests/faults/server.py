@@ -1,0 +1,124 @@
+"""A real ``sluicegate serve`` for end-to-end tests: started, killed and started again on one data folder."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+
+COMMAND = str(Path(sys.executable).parent / "sluicegate")
+START_SECONDS = 40.0
+
+
+@dataclass
+class Server:
+    """One data folder and, while it runs, the server on it."""
+
+    data: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    process: asyncio.subprocess.Process | None = None
+    url: str = ""
+    _key: dict[str, str] = field(default_factory=dict)
+
+    async def start(self, *, crash_at: str = "", options: tuple[str, ...] = ()) -> None:
+        """Starts it and waits until it answers."""
+        environment = os.environ | {
+            "SLUICEGATE_EGRESS_ALLOW": "127.0.0.0/8",
+            "SLUICEGATE_SWARM_LISTEN": "127.0.0.1:0",
+            "SLUICEGATE_SWARM_DHT": "false",
+            "SLUICEGATE_CRASH_AT": crash_at,
+            **self.environment,
+        }
+        with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                COMMAND, "serve", "--data-dir", str(self.data), "--port", "0", *options,
+                stdout=asyncio.subprocess.PIPE, stderr=log, env=environment,
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        async with asyncio.timeout(START_SECONDS):
+            line = (await self.process.stdout.readline()).decode().strip()
+        assert line.startswith("ready "), f"it said {line!r}; {self.log()[-3000:]}"
+        self.url = line.split()[1]
+
+    def log(self) -> str:
+        """What it logged so far."""
+        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
+
+    async def died(self, seconds: float = 60.0) -> int:
+        """Waits until it has ended by itself; the return code."""
+        assert self.process is not None
+        async with asyncio.timeout(seconds):
+            return await self.process.wait()
+
+    async def kill(self) -> None:
+        """kill -9 of the server process alone: its children are left to notice."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        """Ends it in order."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.terminate()
+        try:
+            async with asyncio.timeout(40):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+            raise
+
+    def postmaster(self) -> psutil.Process:
+        """The database's first process."""
+        return psutil.Process(int((self.data / "postgres" / "postmaster.pid").read_text().split()[0]))
+
+    async def key(self, kind: str) -> str:
+        """A key of the user "home", made on the command line beside the running server."""
+        if kind not in self._key:
+            self._key[kind] = await self.cli("keys", "create", "--user", "home", "--kind", kind)
+        return self._key[kind]
+
+    async def cli(self, *arguments: str) -> str:
+        """Runs a command on this data folder; its stdout."""
+        process = await asyncio.create_subprocess_exec(
+            COMMAND, *arguments, "--data-dir", str(self.data),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        async with asyncio.timeout(60):
+            out, err = await process.communicate()
+        assert process.returncode == 0, err.decode()
+        return out.decode().strip()
+
+    async def call(
+        self, method: str, path: str, body: object = None, *, kind: str = "library"
+    ) -> tuple[int, dict[str, Any]]:
+        """A JSON call with a key of ``kind``; status and body."""
+        key = await self.key(kind)
+        headers = {"x-api-key": key} if kind == "media" else {"Authorization": f"Bearer {key}"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, self.url + path, json=body, headers=headers) as answer,
+        ):
+            return answer.status, json.loads(await answer.read() or b"null")
+
+    async def until(
+        self, path: str, field_name: str, wanted: set[str], *, kind: str = "library", seconds: float = 90.0
+    ) -> dict[str, Any]:
+        """Polls ``path`` until ``field_name`` is one of ``wanted``."""
+        body: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    _, body = await self.call("GET", path, kind=kind)
+                    if body.get(field_name) in wanted:
+                        return body
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"{path} is still {body}\n{self.log()[-4000:]}") from None
