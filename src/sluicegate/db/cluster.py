@@ -22,7 +22,7 @@ from sluicegate.core.errors import InternalError
 from sluicegate.db import postgres_conf
 from sluicegate.db.os_user import OsUser, let_read, let_through, server_user
 
-__all__ = ["PORT", "SUPERUSER", "Cluster"]
+__all__ = ["PORT", "SUPERUSER", "Cluster", "someone_elses"]
 
 PORT: Final = 5432
 """Part of the socket's name only; nothing listens on the network."""
@@ -135,14 +135,19 @@ class Cluster:
         The files name a process id. After a crash another process may have that id, and PostgreSQL would refuse to
         start; we know better, because no process works in this data folder any more.
         """
-        orphans = self._processes()
-        _, alive = psutil.wait_procs(orphans, timeout=_ORPHAN_SECONDS)
-        for process in alive:
+        for process in self._left_over():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(alive, timeout=_ORPHAN_SECONDS)
+        self._left_over()
         for path in (self._pid_file, self._socket, self._socket.with_name(self._socket.name + ".lock")):
             path.unlink(missing_ok=True)
+
+    def _left_over(self) -> list[psutil.Process]:
+        """Server processes that are still at work after a while; an idle one ends as soon as its parent is gone."""
+        deadline = time.monotonic() + _ORPHAN_SECONDS
+        while (found := self._processes()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
 
     def _postmaster(self) -> psutil.Process | None:
         """The process named in the pid file, if it really is a server in this data folder."""
@@ -165,10 +170,7 @@ class Cluster:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except PermissionError as error:
-            raise InternalError(
-                "The data folder's database belongs to another user of this machine.",
-                action="Run this command as the user who runs the server, or as root.",
-            ) from error
+            raise someone_elses() from error
 
     def _listens(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -205,6 +207,14 @@ class Cluster:
 
     def _hint(self) -> str:
         return _LOG_HINT.format(log=self._log)
+
+
+def someone_elses() -> InternalError:
+    """The error for a data folder that we may not open."""
+    return InternalError(
+        "The data folder's database belongs to another user of this machine.",
+        action="Run this command as the user who runs the server, or as root.",
+    )
 
 
 def _installation() -> Path:

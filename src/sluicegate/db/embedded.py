@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from sluicegate.core.errors import InternalError
-from sluicegate.db.cluster import Cluster
+from sluicegate.db.cluster import Cluster, someone_elses
 
 __all__ = ["EmbeddedPostgres"]
 
@@ -105,7 +105,10 @@ class EmbeddedPostgres:
 
 def _open(path: Path) -> int:
     """A descriptor of our own, so that two members in one process count as two."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError as error:
+        raise someone_elses() from error
 
 
 def _lock(descriptor: int) -> None:
