@@ -1,12 +1,12 @@
 """Route of the change stream."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import MediaType, Request, Router, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
-from litestar.params import Dependency
+from litestar.params import SkipValidation
 
 from sluicegate.core.errors import Unauthenticated
 from sluicegate.core.keys import KeyKind
@@ -59,8 +59,6 @@ def router(changes: Changes, keys: KeyVerifier, *, timing: Timing | None = None)
         429: ResponseSpec(ErrorBody, generate_examples=False, description="Too many streams."),
     },
 )
-async def events(
-    request: Request[Any, Any, Any], streams: Annotated[_Streams, Dependency(skip_validation=True)]
-) -> ChangeStream:
+async def events(request: Request[Any, Any, Any], streams: NamedDependency[SkipValidation[_Streams]]) -> ChangeStream:
     """The caller's change stream."""
     return await streams.open(request.headers.get("authorization", ""))

@@ -101,15 +101,16 @@ class ChangeStream(ASGIResponse):
         del scope
         with self._seats.take(self._user_id):
             async with self._changes.follow(self._user_id) as feed:
-                with contextlib.suppress(ClientGone):
+                with contextlib.suppress(ClientGone, TimeoutError):
                     await self._send(feed, receive, send)
 
     async def _send(self, feed: AsyncIterator[Change], receive: Receive, send: Send) -> None:
-        async with ClientWatch(receive, self._timing.stall) as watch, contextlib.aclosing(self._pieces(feed)) as pieces:
+        longest = self._timing.life + self._timing.stall
+        async with ClientWatch(receive, longest), contextlib.aclosing(self._pieces(feed)) as pieces:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             async for piece in pieces:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                watch.progress()
+                async with asyncio.timeout(self._timing.stall):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self, feed: AsyncIterator[Change]) -> AsyncGenerator[bytes, None]:

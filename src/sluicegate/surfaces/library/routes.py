@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from litestar import Request, Response, Router, delete, get, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
-from litestar.params import Dependency, Parameter
+from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.core.jobs import JobState
@@ -43,7 +43,7 @@ _OFFSET_MAX: Final = 2**31 - 1
 _WAIT: Final = re.compile(r"\bwait=(\d{1,4})\b", re.ASCII)
 
 _Request = Request[Any, Any, Any]
-_Id = Annotated[str, Parameter(description="The job's id.", schema_extra={"format": "uuid"})]
+_Id = Annotated[str, PathParameter(description="The job's id.", schema_extra={"format": "uuid"})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class LibraryServices:
     patience: float
 
 
-_Services = Annotated[LibraryServices, Dependency(skip_validation=True)]
-_Reader = Annotated[SubmissionReader, Dependency(skip_validation=True)]
-_Caller = Annotated[Key, Dependency(skip_validation=True)]
+_Services = NamedDependency[SkipValidation[LibraryServices]]
+_Reader = NamedDependency[SkipValidation[SubmissionReader]]
+_Caller = NamedDependency[SkipValidation[Key]]
 
 
 def router(services: LibraryServices) -> Router:
@@ -118,8 +118,8 @@ async def submit(request: _Request, caller: _Caller, services: _Services, reader
 async def page(
     caller: _Caller,
     services: _Services,
-    limit: Annotated[int, Parameter(description="Items of a page; 1 to 100, others are clamped.")] = _PAGE_DEFAULT,
-    offset: Annotated[int, Parameter(ge=0, le=_OFFSET_MAX, description="Items to skip.")] = 0,
+    limit: Annotated[int, QueryParameter(description="Items of a page; 1 to 100, others are clamped.")] = _PAGE_DEFAULT,
+    offset: Annotated[int, QueryParameter(ge=0, le=_OFFSET_MAX, description="Items to skip.")] = 0,
 ) -> JobPageBody:
     """One page of the caller's jobs."""
     limit = max(1, min(limit, _PAGE_MAX))

@@ -1,12 +1,12 @@
 """Routes for operators: ``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
+from typing import Final
 
 from litestar import Response, Router, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
-from litestar.params import Dependency
+from litestar.params import SkipValidation
 from litestar.types import Guard
 from prometheus_client import generate_latest
 
@@ -20,8 +20,8 @@ __all__ = ["router"]
 _TEXT_FORMAT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _NEVER_KEPT: Final = {"cache-control": "no-store"}
 
-_Probes = Annotated[Mapping[str, Probe], Dependency(skip_validation=True)]
-_Metrics = Annotated[Metrics, Dependency(skip_validation=True)]
+_Probes = NamedDependency[SkipValidation[Mapping[str, Probe]]]
+_Metrics = NamedDependency[SkipValidation[Metrics]]
 
 
 def router(probes: Mapping[str, Probe], metrics: Metrics, *, metrics_guards: Sequence[Guard] = ()) -> Router:

@@ -1,0 +1,147 @@
+"""The library API on a real socket, over a real database and a provider in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from tests.surfaces.library.twin import Twin, TwinWorld
+from tests.surfaces.serving import serving
+
+from sluicegate.core.accounts import Account, AccountState, token_kind
+from sluicegate.core.clock import SystemClock
+from sluicegate.core.errors import SluicegateError
+from sluicegate.core.jobs import Job
+from sluicegate.core.keys import KeyKind
+from sluicegate.db.changes import DatabaseChanges
+from sluicegate.db.connector import Connector
+from sluicegate.db.database import open_at
+from sluicegate.db.listener import Listener
+from sluicegate.db.unit_of_work import Transactions
+from sluicegate.services.account_probe import AccountProbe
+from sluicegate.services.cascade import CascadeService
+from sluicegate.services.keys import KeyService
+from sluicegate.services.library import LibraryService
+from sluicegate.services.link_cache import LinkCache
+from sluicegate.services.playback import PlaybackService
+from sluicegate.services.submit import SubmitService
+from sluicegate.services.sync import SyncService
+from sluicegate.services.users import UserService
+from sluicegate.services.vault import AesVault
+from sluicegate.storages.memory import MemoryStorage
+from sluicegate.surfaces.library.errors import answer_error
+from sluicegate.surfaces.library.routes import LibraryServices, router
+from sluicegate.web.signing import ByteLinks, TokenSigner
+from sluicegate.wiring.registry import ProviderRegistry, RemoteProvider, StorageRegistry
+
+_BASE_URL = "https://media.example"
+_PATIENCE = 8.0
+
+
+class _NoReader:
+    def read(self, link: object, start: int, stop: int | None) -> object:
+        raise AssertionError("no bytes are read here")
+
+
+@dataclass
+class World:
+    """Everything a test of this surface moves."""
+
+    url: str
+    transactions: Transactions
+    vault: AesVault
+    twin: TwinWorld
+    cascade: CascadeService
+    users: UserService
+    keys: KeyService
+    clients: AsyncExitStack
+
+    async def user(self, *, patient: bool = False) -> tuple[UUID, httpx.AsyncClient]:
+        """A new user with an account at the twin, and a client that sends the user's key."""
+        user = await self.users.create(f"user-{uuid4().hex[:8]}")
+        _, secret = await self.keys.create(user.id, KeyKind.LIBRARY)
+        await self._account(user.id)
+        headers = {"authorization": f"Bearer {secret.reveal()}"}
+        if not patient:
+            headers["prefer"] = "respond-async"
+        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        return user.id, await self.clients.enter_async_context(client)
+
+    async def place(self, user_id: UUID) -> Job:
+        """Waits for the user's newest job, and places it as a worker would."""
+        async with asyncio.timeout(10):
+            while True:
+                async with self.transactions() as tx:
+                    jobs = await tx.jobs.page(user_id, limit=1, offset=0)
+                if jobs:
+                    break
+                await asyncio.sleep(0.01)
+        await self.cascade.place(jobs[0].id, engines=False)
+        async with self.transactions() as tx:
+            return await tx.jobs.get(jobs[0].id)
+
+    async def _account(self, user_id: UUID) -> None:
+        account = Account(uuid4(), user_id, Twin.name, "home", AccountState.OK, SystemClock().now())
+        sealed = self.vault.seal("sandbox-token", owner=str(user_id), kind=token_kind(Twin.name, account.id))
+        async with self.transactions() as tx:
+            await tx.accounts.add(account, sealed_token=sealed, sealed_proxy=None)
+
+
+@pytest.fixture(scope="package")
+async def shared(server: Connector, vault: AesVault) -> AsyncIterator[tuple[Transactions, DatabaseChanges]]:
+    """One database for all tests of this surface: every test has users of its own."""
+    name = f"library_{uuid4().hex}"
+    await _administer(server, f"CREATE DATABASE {name} TEMPLATE sluicegate_template")
+    connector = replace(server, database=name)
+    async with open_at(connector, vault) as database, Listener(connector) as listener:
+        yield database.transactions, DatabaseChanges(listener)
+    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="package")
+async def running(shared: tuple[Transactions, DatabaseChanges], vault: AesVault) -> AsyncIterator[World]:
+    transactions, changes = shared
+    clock, twin = SystemClock(), TwinWorld()
+    providers = ProviderRegistry({Twin.name: RemoteProvider(Twin, lambda credential: Twin(twin, credential))}, {})
+    storages = StorageRegistry({"local": MemoryStorage()})
+    signer = ByteLinks(TokenSigner([bytes(range(32))], clock), lambda: _BASE_URL, clock)
+    keys = KeyService(transactions, vault, clock)
+    services = LibraryServices(
+        submit=SubmitService(transactions, changes, clock),
+        library=LibraryService(transactions),
+        sync=SyncService(transactions, providers, clock),
+        playback=PlaybackService(transactions, providers, storages, LinkCache(clock), _NoReader(), signer, clock),
+        keys=keys,
+        patience=_PATIENCE,
+    )
+    cascade = CascadeService(transactions, providers, AccountProbe(transactions, providers), clock)
+    app = Litestar(
+        [router(services)],
+        exception_handlers={HTTPException: answer_error, SluicegateError: answer_error},
+        logging_config=None,
+    )
+    async with serving(app) as url, AsyncExitStack() as clients:
+        users = UserService(transactions, clock)
+        yield World(url, transactions, vault, twin, cascade, users, keys, clients)
+
+
+@pytest.fixture
+async def world(running: World) -> AsyncIterator[World]:
+    """The running API with an untouched provider; clients are closed after the test."""
+    vars(running.twin).update(vars(TwinWorld()))
+    async with AsyncExitStack() as clients:
+        running.clients = clients
+        yield running
+
+
+async def _administer(server: Connector, statement: str) -> None:
+    connection = await server.connect()
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
