@@ -61,6 +61,10 @@ class ClientWatch:
             return
         self._unseen = 0
         await asyncio.sleep(0)
+        self.progress()
+
+    def progress(self) -> None:
+        """Starts the time for a stall anew."""
         if not self._gone:
             self._timeout.reschedule(asyncio.get_running_loop().time() + self._stall_seconds)
 

@@ -49,6 +49,7 @@ class ByteProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.access_log = False  # uvicorn logs whole request targets, and ours are credentials
         self._sending: FileSending | None = None
         self._in_head = True
         self._head_bytes = 0

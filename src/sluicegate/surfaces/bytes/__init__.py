@@ -1,0 +1,1 @@
+"""The byte server: signed links that yield one file's bytes."""

@@ -1,0 +1,80 @@
+"""The responses that are being sent: how many each user has, and an end for those whose right is withdrawn."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sluicegate.core.errors import RateLimited
+from sluicegate.web.signing import Grant
+
+__all__ = ["OpenStreams"]
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    grant: Grant
+    task: asyncio.Task[object]
+    ended: bool = False
+
+
+class OpenStreams:
+    """Counts and ends streams.
+
+    Args:
+        per_user: responses that one user may have open at a time.
+        total: the same for all users together.
+    """
+
+    def __init__(self, *, per_user: int = 64, total: int = 4000) -> None:
+        self._per_user = per_user
+        self._total = total
+        self._streams: dict[UUID, set[_Stream]] = {}
+        self._count = 0
+
+    @contextlib.contextmanager
+    def hold(self, grant: Grant) -> Iterator[None]:
+        """Counts the current task as a stream; when it is ended from outside, the block ends silently.
+
+        Raises:
+            RateLimited: too many are open.
+        """
+        mine = self._streams.setdefault(grant.user_id, set())
+        if len(mine) >= self._per_user or self._count >= self._total:
+            raise RateLimited("Too many streams are open.", action="Close one, then try again.", retry_after=5)
+        task = asyncio.current_task()
+        assert task is not None, "a response is sent by a task"  # noqa: S101
+        stream = _Stream(grant, task)
+        mine.add(stream)
+        self._count += 1
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not stream.ended:
+                raise
+            task.uncancel()
+        finally:
+            self._count -= 1
+            mine.discard(stream)
+            if not mine:
+                self._streams.pop(grant.user_id, None)
+
+    def end_user(self, user_id: UUID) -> int:
+        """Ends all streams of a user; returns how many."""
+        return self._end(user_id, lambda _: True)
+
+    def end_key(self, user_id: UUID, key_id: UUID) -> int:
+        """Ends the streams of links that were made on behalf of a key."""
+        return self._end(user_id, lambda grant: grant.key_id == key_id)
+
+    def end_job(self, user_id: UUID, job_id: UUID) -> int:
+        """Ends the streams of a job's files."""
+        return self._end(user_id, lambda grant: grant.job_id == job_id)
+
+    def _end(self, user_id: UUID, concerned: Callable[[Grant], bool]) -> int:
+        streams = [stream for stream in self._streams.get(user_id, ()) if concerned(stream.grant)]
+        for stream in streams:
+            stream.ended = True
+            stream.task.cancel()
+        return len(streams)
