@@ -10,7 +10,6 @@ import httpx
 import pytest
 from litestar import Litestar
 from litestar.exceptions import HTTPException
-from tests.surfaces.library.twin import Twin, TwinWorld
 from tests.surfaces.serving import serving
 
 from sluicegate.core.accounts import Account, AccountState, token_kind
@@ -23,6 +22,8 @@ from sluicegate.db.connector import Connector
 from sluicegate.db.database import open_at
 from sluicegate.db.listener import Listener
 from sluicegate.db.unit_of_work import Transactions
+from sluicegate.providers.memory.adapter import Memory
+from sluicegate.providers.memory.world import World as MemoryWorld
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.cascade import CascadeService
 from sluicegate.services.keys import KeyService
@@ -41,6 +42,13 @@ from sluicegate.wiring.registry import ProviderRegistry, RemoteProvider, Storage
 
 _BASE_URL = "https://media.example"
 _PATIENCE = 8.0
+_TOKEN = "sandbox-home"
+
+
+class TorBoxTwin(Memory):
+    """The twin under a name that the contract knows."""
+
+    name = "torbox"
 
 
 class _NoReader:
@@ -55,14 +63,14 @@ class World:
     url: str
     transactions: Transactions
     vault: AesVault
-    twin: TwinWorld
+    memory: MemoryWorld
     cascade: CascadeService
     users: UserService
     keys: KeyService
     clients: AsyncExitStack
 
     async def user(self, *, patient: bool = False) -> tuple[UUID, httpx.AsyncClient]:
-        """A new user with an account at the twin, and a client that sends the user's key."""
+        """A new user with an account at the provider, and a client that sends the user's key."""
         user = await self.users.create(f"user-{uuid4().hex[:8]}")
         _, secret = await self.keys.create(user.id, KeyKind.LIBRARY)
         await self._account(user.id)
@@ -85,9 +93,13 @@ class World:
         async with self.transactions() as tx:
             return await tx.jobs.get(jobs[0].id)
 
+    def show(self, transfer_id: str, **facts: object) -> None:
+        """Moves a transfer at the provider."""
+        self.memory.show(_TOKEN, transfer_id, **facts)
+
     async def _account(self, user_id: UUID) -> None:
-        account = Account(uuid4(), user_id, Twin.name, "home", AccountState.OK, SystemClock().now())
-        sealed = self.vault.seal("sandbox-token", owner=str(user_id), kind=token_kind(Twin.name, account.id))
+        account = Account(uuid4(), user_id, TorBoxTwin.name, "home", AccountState.OK, SystemClock().now())
+        sealed = self.vault.seal(_TOKEN, owner=str(user_id), kind=token_kind(TorBoxTwin.name, account.id))
         async with self.transactions() as tx:
             await tx.accounts.add(account, sealed_token=sealed, sealed_proxy=None)
 
@@ -106,8 +118,9 @@ async def shared(server: Connector, vault: AesVault) -> AsyncIterator[tuple[Tran
 @pytest.fixture(scope="package")
 async def running(shared: tuple[Transactions, DatabaseChanges], vault: AesVault) -> AsyncIterator[World]:
     transactions, changes = shared
-    clock, twin = SystemClock(), TwinWorld()
-    providers = ProviderRegistry({Twin.name: RemoteProvider(Twin, lambda credential: Twin(twin, credential))}, {})
+    clock = SystemClock()
+    torbox = RemoteProvider(TorBoxTwin, lambda credential: TorBoxTwin(world.memory, credential))
+    providers = ProviderRegistry({TorBoxTwin.name: torbox}, {})
     storages = StorageRegistry({"local": MemoryStorage()})
     signer = ByteLinks(TokenSigner([bytes(range(32))], clock), lambda: _BASE_URL, clock)
     keys = KeyService(transactions, vault, clock)
@@ -127,13 +140,14 @@ async def running(shared: tuple[Transactions, DatabaseChanges], vault: AesVault)
     )
     async with serving(app) as url, AsyncExitStack() as clients:
         users = UserService(transactions, clock)
-        yield World(url, transactions, vault, twin, cascade, users, keys, clients)
+        world = World(url, transactions, vault, MemoryWorld(), cascade, users, keys, clients)
+        yield world
 
 
 @pytest.fixture
 async def world(running: World) -> AsyncIterator[World]:
     """The running API with an untouched provider; clients are closed after the test."""
-    vars(running.twin).update(vars(TwinWorld()))
+    running.memory = MemoryWorld()
     async with AsyncExitStack() as clients:
         running.clients = clients
         yield running

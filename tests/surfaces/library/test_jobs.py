@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -7,10 +7,15 @@ import pytest
 from sluicegate.core.errors import CredentialsRejected, UpstreamRateLimited, UpstreamTimeout
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import JobState
-from sluicegate.core.links import Link
 from sluicegate.core.transfers import TransferState
+from sluicegate.providers.memory.world import Content
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+FILM = Content(
+    name="A film", files={"film.mkv": b"x" * 1_000_000, "extras/notes.nfo": b"n"}, script=(TransferState.QUEUED,)
+)
 
 
 async def _submit(client, seed=1):
@@ -20,6 +25,7 @@ async def _submit(client, seed=1):
 async def _placed(world, seed=1):
     """A job that the provider has accepted: (client, its JSON, transfer id)."""
     user_id, client = await world.user()
+    world.memory.define(f"{seed:040x}", FILM)
     await _submit(client, seed)
     job = await world.place(user_id)
     return client, (await client.get(f"/v1/torrents/{job.id}")).json(), job.transfer_id
@@ -27,7 +33,7 @@ async def _placed(world, seed=1):
 
 async def _ready(world):
     client, job, transfer = await _placed(world)
-    world.twin.move(transfer, TransferState.READY, progress=1.0)
+    world.show(transfer, state=TransferState.READY, progress=1.0)
     await client.post(f"/v1/torrents/{job['id']}/sync")
     return client, (await client.get(f"/v1/torrents/{job['id']}")).json()
 
@@ -98,7 +104,7 @@ async def test_one_job_shows_its_files_at_top_level(world):
             "file_index": 1,
             "name": "notes.nfo",
             "path": "extras/notes.nfo",
-            "size_bytes": None,
+            "size_bytes": 1,
             "mime_type": "text/plain",
         },
     ]
@@ -180,7 +186,7 @@ async def test_cancelling_a_ready_job_leaves_it_ready(world):
 
 async def test_sync_tells_progress(world):
     client, job, transfer = await _placed(world)
-    world.twin.move(transfer, TransferState.DOWNLOADING, progress=0.425, speed=10_000)
+    world.show(transfer, state=TransferState.DOWNLOADING, progress=0.425, speed=10_000)
     answer = await client.post(f"/v1/torrents/{job['id']}/sync")
     assert answer.status_code == 200
     body = answer.json()
@@ -198,7 +204,7 @@ async def test_sync_tells_progress(world):
 
 async def test_sync_marks_ready(world):
     client, job, transfer = await _placed(world)
-    world.twin.move(transfer, TransferState.READY, progress=1.0)
+    world.show(transfer, state=TransferState.READY, progress=1.0)
     body = (await client.post(f"/v1/torrents/{job['id']}/sync")).json()
     assert (body["sync"]["action"], body["job"]["status"], body["job"]["eta"]) == ("marked_ready", "ready", None)
 
@@ -213,7 +219,7 @@ async def test_sync_without_a_transfer_changes_nothing(world):
 
 async def test_an_upstream_error_is_told_inside_sync_and_ends_nothing(world):
     client, job, _ = await _placed(world)
-    world.twin.failing = UpstreamTimeout("TorBox did not answer in time.", provider="torbox")
+    world.memory.fail("get", UpstreamTimeout("TorBox did not answer in time.", provider="torbox"))
     answer = await client.post(f"/v1/torrents/{job['id']}/sync")
     assert answer.status_code == 200
     assert answer.json()["sync"]["action"] == "error"
@@ -226,14 +232,14 @@ async def test_a_stream_url_of_the_provider(world):
     client, job = await _ready(world)
     answer = await client.get(f"/v1/torrents/{job['id']}/files/{job['files'][0]['id']}/stream")
     assert answer.status_code == 200
-    assert answer.json() == {
-        "url": "https://cdn.example/secret/film.mkv",
+    body = answer.json()
+    assert body.pop("url").startswith("https://memory.invalid/")
+    assert body == {
         "expires_in_seconds": 900,
         "source": "upstream",
         "backend": "torbox",
         "file": {"name": "film.mkv", "size": 1_000_000, "mime_type": "video/x-matroska"},
     }
-    assert world.twin.viewers == [None]
 
 
 async def test_a_burst_of_stream_requests_costs_one_upstream_call(world):
@@ -241,7 +247,7 @@ async def test_a_burst_of_stream_requests_costs_one_upstream_call(world):
     path = f"/v1/torrents/{job['id']}/files/{job['files'][0]['id']}/stream"
     for _ in range(5):
         assert (await client.get(path)).status_code == 200
-    assert len(world.twin.viewers) == 1
+    assert [call.operation for call in world.memory.calls].count("link") == 1
 
 
 async def test_a_stream_url_of_our_own_copy(world):
@@ -262,7 +268,7 @@ async def test_a_stream_url_of_our_own_copy(world):
 
 async def test_streaming_what_is_not_ready_is_409_and_says_what_it_waits_for(world):
     client, job, transfer = await _placed(world)
-    world.twin.move(transfer, TransferState.STALLED)
+    world.show(transfer, state=TransferState.STALLED)
     await client.post(f"/v1/torrents/{job['id']}/sync")
     answer = await client.get(f"/v1/torrents/{job['id']}/files/{UNKNOWN}/stream")
     assert answer.status_code == 409
@@ -286,7 +292,7 @@ async def test_an_unknown_file_of_a_ready_job_is_404(world):
 )
 async def test_a_provider_that_fails_while_streaming_is_502(world, error, wait):
     client, job = await _ready(world)
-    world.twin.failing = error
+    world.memory.fail("link", error)
     answer = await client.get(f"/v1/torrents/{job['id']}/files/{job['files'][0]['id']}/stream")
     assert answer.status_code == 502
     assert error.detail in answer.json()["error"]
@@ -296,7 +302,7 @@ async def test_a_provider_that_fails_while_streaming_is_502(world, error, wait):
 
 async def test_a_link_that_lives_shorter_than_promised_says_so(world):
     client, job = await _ready(world)
-    world.twin.link = Link("https://cdn.example/x", datetime.now(UTC) + timedelta(seconds=300))
+    world.memory.link_lifetime = timedelta(seconds=300)
     answer = (await client.get(f"/v1/torrents/{job['id']}/files/{job['files'][0]['id']}/stream")).json()
     assert 290 <= answer["expires_in_seconds"] <= 300
 
@@ -321,11 +327,15 @@ async def test_hits_that_the_contract_cannot_name_are_null(world):
         assert (await client.get(f"/v1/torrents/{job['id']}")).json()["cached_in_store"] == shown
 
 
-async def test_equal_base_names_survive(world):
+async def test_equal_base_names_survive_and_unknown_sizes_are_null(world):
     _, client = await world.user()
     job = await _submit(client)
-    files = [JobFile(uuid4(), UUID(job["id"]), index, f"{index}/same.mkv", 1) for index in range(2)]
+    files = [JobFile(uuid4(), UUID(job["id"]), index, f"{index}/same.mkv", size) for index, size in enumerate([7, -1])]
     async with world.transactions() as tx:
         await tx.files.replace(UUID(job["id"]), files)
     shown = (await client.get(f"/v1/torrents/{job['id']}")).json()["files"]
-    assert [(file["name"], file["path"]) for file in shown] == [("same.mkv", "0/same.mkv"), ("same.mkv", "1/same.mkv")]
+    assert [(file["name"], file["path"], file["size_bytes"]) for file in shown] == [
+        ("same.mkv", "0/same.mkv", 7),
+        ("same.mkv", "1/same.mkv", None),
+    ]
+    assert "mime_type" not in shown[0]

@@ -8,6 +8,7 @@ from tests.core.torrents import torrent, v1_info
 from sluicegate.core.errors import HosterUnsupported, SourceRejected, UpstreamTimeout
 from sluicegate.core.keys import KeyKind
 from sluicegate.core.web_links import link_hash
+from sluicegate.providers.memory.world import Content
 
 HASH = "c9e15763f722f23e98a29decdfae341b98d53056"
 MAGNET = f"magnet:?xt=urn:btih:{HASH.upper()}&dn=A+film&xl=1000"
@@ -190,7 +191,7 @@ async def test_bad_bodies_say_what_is_wrong(world, body, status, words):
 
 async def test_a_cached_magnet_answers_in_one_call(world):
     user_id, client = await world.user(patient=True)
-    world.twin.cached = True
+    world.memory.define(HASH, Content(name="A film", cached=True))
     placing = asyncio.create_task(world.place(user_id))
     answer = await client.post("/v1/torrents", json={"magnet": MAGNET})
     await placing
@@ -198,7 +199,7 @@ async def test_a_cached_magnet_answers_in_one_call(world):
     assert answer.status_code == 201
     assert job["status"] in {"cached_hit", "ready"}
     assert (job["cached_in_store"], job["external_source"]) == ("torbox", "torbox")
-    assert job["external_id"] == f"t-{HASH[:8]}"
+    assert job["external_id"] == "1"
 
 
 @pytest.mark.parametrize("prefer", ["respond-async", "wait=0", "respond-async, wait=10"])
@@ -218,7 +219,7 @@ async def test_a_client_may_decline_to_wait(world, prefer):
 )
 async def test_content_that_every_rung_refuses_is_422_with_the_reason(world, error, words):
     user_id, client = await world.user(patient=True)
-    world.twin.failing = error
+    world.memory.define(HASH, Content(refusal=error))
     placing = asyncio.create_task(world.place(user_id))
     answer = await client.post("/v1/torrents", json={"magnet": MAGNET})
     await placing
@@ -228,7 +229,7 @@ async def test_content_that_every_rung_refuses_is_422_with_the_reason(world, err
 
 async def test_a_transient_fault_refuses_nothing_and_is_explained(world):
     user_id, client = await world.user(patient=True)
-    world.twin.failing = UpstreamTimeout("TorBox did not answer in time.", provider="torbox")
+    world.memory.fail("submit_magnet", UpstreamTimeout("TorBox did not answer in time.", provider="torbox"))
     placing = asyncio.create_task(world.place(user_id))
     answer = await client.post("/v1/torrents", json={"magnet": MAGNET})
     await placing
