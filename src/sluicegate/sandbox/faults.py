@@ -34,8 +34,9 @@ class Fault(msgspec.Struct, kw_only=True):
 
     Attributes:
         provider: house name, or ``*`` for all.
-        call: ``*``, or a shell pattern for the path, with or without the provider's prefix and with or without a method
-            in front (``POST /v1/api/torrents/*``).
+        call: ``*`` (every call of the provider; fetches of bytes only for ``expired_link``), or a shell pattern for the
+            path, with or without the provider's prefix and with or without a method in front
+            (``POST /v1/api/torrents/*``, ``/files/*``).
         fault: what happens.
         times: how many matching calls are left.
         seconds: wall seconds: the delay of ``slow``, the longest hold of ``hang``, the ``Retry-After`` of
@@ -57,7 +58,7 @@ class Fault(msgspec.Struct, kw_only=True):
         if path.startswith("/files/") and self.call == ANY_CALL:
             return self.fault is FaultKind.EXPIRED_LINK
         if self.call == ANY_CALL:
-            return self.fault is not FaultKind.EXPIRED_LINK
+            return True
         own = path.removeprefix("/" + provider)
         forms = (path, own, path[1:], own[1:])
         return any(fnmatchcase(form, self.call) or fnmatchcase(f"{method} {form}", self.call) for form in forms)

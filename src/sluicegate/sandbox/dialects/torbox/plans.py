@@ -35,8 +35,10 @@ def slots_of(account: Account) -> int:
 
 def check_slots(dialect: Dialect, account: Account) -> None:
     """Refuse when all slots are busy."""
+    if not dialect.limited:
+        return
     active = len(dialect.world.active(account))
-    if dialect.limited and active >= slots_of(account):
+    if active >= slots_of(account):
         raise refuse("ACTIVE_LIMIT", {"active_limit": slots_of(account), "current_active_downloads": active})
 
 
