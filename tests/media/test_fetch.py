@@ -1,13 +1,22 @@
 """Pages, playlists and plain files on a real site, read and fetched by real children."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
-from tests.media.conftest import no_proxy
+from tests.media.conftest import ffmpeg, no_proxy
 from tests.media.site import Site
 
-from sluicegate.core.errors import ExtractionFailed, MalformedSource, MediaRestricted, NoMedia, UnsafeSource
+from sluicegate.core.errors import (
+    ExtractionFailed,
+    MalformedSource,
+    MediaRestricted,
+    NoMedia,
+    UnsafeSource,
+)
 from sluicegate.core.media import MediaFacts, MediaProgress
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.media.probe import probe_file
@@ -317,6 +326,100 @@ async def test_subtitle_and_thumbnail(workshop: Workshop, folder: Path, site: Si
     assert fetched.thumbnail.read_bytes() == (clips / "frame.jpg").read_bytes()
     assert fetched.subtitle is not None
     assert fetched.subtitle.read_text().startswith("WEBVTT")
+
+
+async def test_subtitle_becomes_webvtt(workshop: Workshop, folder: Path, site: Site, clips: Path) -> None:
+    site.put("/v.mp4", clips / "h264-aac.mp4")
+    site.put("/s.srt", "1\n00:00:00,000 --> 00:00:01,000\nGuten Tag\n")
+    url = site.page("/p.html", '<video><source src="/v.mp4"><track kind="subtitles" srclang="de" src="/s.srt"></video>')
+
+    fetched = await workshop.fetch(url, MediaOptions(download_subtitles=True), folder, on_progress=quiet)
+
+    assert fetched.subtitle is not None
+    assert fetched.subtitle.name == "subtitle.de.vtt"
+    assert "Guten Tag" in fetched.subtitle.read_text()
+    assert fetched.subtitle.read_text().startswith("WEBVTT")
+
+
+async def test_subtitle_that_is_none_is_dropped(workshop: Workshop, folder: Path, site: Site, clips: Path) -> None:
+    site.put("/v.mp4", clips / "h264-aac.mp4")
+    site.put("/s.vtt", "<script>alert(1)</script>")
+    url = site.page("/p.html", '<video><source src="/v.mp4"><track kind="subtitles" srclang="en" src="/s.vtt"></video>')
+
+    fetched = await workshop.fetch(url, MediaOptions(download_subtitles=True), folder, on_progress=quiet)
+
+    assert fetched.subtitle is None
+
+
+async def test_dash_with_picture_and_sound_apart(
+    workshop: Workshop, folder: Path, site: Site, clips: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dash").mkdir()
+    ffmpeg("-i", clips / "h264-aac.mp4", "-c", "copy", "-f", "dash", "-seg_duration", "1", tmp_path / "dash" / "x.mpd")
+    site.put_folder("/dash", tmp_path / "dash")
+    site.put("/dash/x.mpd", tmp_path / "dash" / "x.mpd", headers={"Content-Type": "application/dash+xml"})
+    progress: list[MediaProgress] = []
+
+    fetched = await workshop.fetch(f"{site.url}/dash/x.mpd", MediaOptions(), folder, on_progress=progress.append)
+    shaped = await workshop.shape(fetched, MediaOptions(), folder, on_progress=quiet)
+
+    assert fetched.strategy == "dash"
+    assert len(fetched.tracks) == 2
+    assert progress[-1].done == fetched.size
+    assert (shaped.video_codec, shaped.audio_codec) == ("h264", "aac")
+    assert shaped.duration == pytest.approx(3, abs=0.1)
+
+
+async def test_sound_alone_of_a_page(workshop: Workshop, folder: Path, site: Site, clips: Path) -> None:
+    url = site.put("/s.mp3", clips / "sound.mp3")
+    options = MediaOptions(container="mp3", audio_only=True)
+
+    fetched = await workshop.fetch(url, options, folder, on_progress=quiet)
+    shaped = await workshop.shape(fetched, options, folder, on_progress=quiet)
+
+    assert shaped.path.name == "shaped.mp3"
+    assert shaped.actual_quality == "audio"
+
+
+async def test_video_wanted_of_a_source_with_sound_alone(
+    workshop: Workshop, folder: Path, site: Site, clips: Path
+) -> None:
+    """A podcast episode with the default options: its sound in the default container."""
+    url = site.put("/s.mp3", clips / "sound.mp3")
+
+    fetched = await workshop.fetch(url, MediaOptions(), folder, on_progress=quiet)
+    shaped = await workshop.shape(fetched, MediaOptions(), folder, on_progress=quiet)
+
+    assert (shaped.container, shaped.video_codec, shaped.audio_codec) == ("mp4", None, "mp3")
+    assert shaped.actual_quality == "audio"
+
+
+async def test_cancel_ends_the_child(workshop: Workshop, folder: Path, site: Site, clips: Path) -> None:
+    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.05)
+    started = asyncio.Event()
+    task = asyncio.create_task(
+        workshop.fetch(url, MediaOptions(), folder, on_progress=lambda step: started.set() if step.done else None)
+    )
+    async with asyncio.timeout(30):
+        await started.wait()
+    children = psutil.Process().children(recursive=True)
+    assert children
+
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+    assert task.cancelled()
+    assert not any(child.is_running() for child in children)
+    assert not list(folder.glob("*-fetched.json"))
+
+
+async def test_fetch_takes_no_longer_than_allowed(tmp_path: Path, site: Site, clips: Path) -> None:
+    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.05)
+    workshop = Workshop(tmp_path / "rooms", no_proxy, limits=WorkshopLimits(fetch_seconds=4))
+
+    with pytest.raises(UnsafeSource, match="longer"):
+        await workshop.fetch(url, MediaOptions(), workshop.folder(UUID(int=1)), on_progress=quiet)
 
 
 async def test_thumbnail_that_is_no_picture_is_dropped(

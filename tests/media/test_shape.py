@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from tests.media.conftest import FFMPEG, ffmpeg
 
-from sluicegate.core.errors import ConversionFailed, InvalidInput, UnsafeSource
+from sluicegate.core.errors import ConversionFailed, InvalidInput, StorageFull, UnsafeSource
 from sluicegate.core.media import FetchedMedia, MediaFacts, MediaProgress, MediaTrack, ShapedMedia
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.media.child import ChildLimits
-from sluicegate.media.ffmpeg import Ffmpeg
+from sluicegate.media.ffmpeg import Ffmpeg, opened
 from sluicegate.media.mux import shape
 from sluicegate.media.probe import MediaStreams, probe_file
 
@@ -197,6 +197,14 @@ async def test_forged_listing_in_a_title(converter: Ffmpeg, tmp_path: Path, clip
     ffmpeg("-i", clips / "silent.mp4", "-c", "copy", "-metadata", title, forged)
 
     assert await probe_file(converter, forged, folder=tmp_path) == MediaStreams("h264", None, 320, 180)
+
+
+async def test_full_disk(converter: Ffmpeg, clips: Path) -> None:
+    """The device that is always full, in the place of a file in the folder."""
+    with opened([clips / "h264-aac.mp4"]) as handles:
+        arguments = [*converter.inputs(handles), "-c", "copy", "-f", "matroska", "file:/dev/full"]
+        with pytest.raises(StorageFull):
+            await converter.run(arguments, folder=Path("/dev"), handles=handles, on_line=lambda _: None)
 
 
 async def test_limits(tmp_path: Path, clips: Path) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from sluicegate.core.media_jobs import MediaOptions
 
 __all__ = [
+    "CODECS_BY_CONTAINER",
     "DirectFile",
     "FetchedMedia",
     "LiveStatus",
@@ -26,6 +27,25 @@ __all__ = [
     "OnProgress",
     "ShapedMedia",
 ]
+
+
+CODECS_BY_CONTAINER: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
+    name: (frozenset(video.split()), frozenset(audio.split()))
+    for name, video, audio in (
+        ("mp4", "copy h264 h265 vp9", "copy aac opus mp3"),
+        ("mov", "copy h264 h265", "copy aac mp3"),
+        ("mkv", "copy h264 h265 vp9", "copy aac opus mp3"),
+        ("webm", "copy vp9", "copy opus"),
+        ("m4a", "copy", "copy aac"),
+        ("mp3", "copy", "copy mp3"),
+        ("ogg", "copy", "copy opus"),
+        ("opus", "copy", "copy opus"),
+    )
+}
+"""Which ``video_codec`` and ``audio_codec`` may be asked for with which container; other pairs are refused.
+
+``copy`` is always right: a stream that the container cannot hold is converted to one that it can.
+"""
 
 
 class LiveStatus(StrEnum):
@@ -145,7 +165,7 @@ class FetchedMedia:
         strategy: how the bytes came: ``http``, ``hls``, ``dash``, ``live``; ``direct`` when we fetched a plain file.
         retries: requests that had to be repeated.
         extract_ms, download_ms: measured durations.
-        subtitle: a subtitle file in WebVTT, when wanted and present.
+        subtitle: a file ``subtitle.<language>.vtt`` in WebVTT, when wanted and present.
         thumbnail: a picture file (jpg, png or webp), when wanted and present.
     """
 
@@ -199,7 +219,8 @@ class MediaWorkshop(Protocol):
 
     - ``NoMedia``, ``MediaRestricted``, ``MediaProtected``: nothing to get there, now or later
     - ``UnsafeSource``: hostile or over a limit (size, time, memory); ``ForbiddenAddress``: the egress guard refused
-    - ``NotReady``: a scheduled broadcast that has not begun; ``retry_after`` says when
+    - ``NotReady``: a scheduled broadcast that has not begun, when ``wait_for_video`` asks to wait for it;
+      ``retry_after`` says how long. Without that wish it is a ``MediaRestricted``
     - ``ExtractionFailed``: technical, worth another try; ``ConversionFailed``: the bytes cannot be shaped as asked
     - ``StorageFull``: the work folder's disk is full
     """

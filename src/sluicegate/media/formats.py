@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sluicegate.core.errors import InvalidInput
+from sluicegate.core.media import CODECS_BY_CONTAINER
 from sluicegate.core.media_jobs import MediaOptions
 
 __all__ = [
@@ -78,11 +79,16 @@ def container_of_options(options: MediaOptions) -> Container:
     """The container asked for.
 
     Raises:
-        InvalidInput: an unknown one, or an audio container for a video.
+        InvalidInput: an unknown one, an audio container for a video, or a codec that does not go into it.
     """
     container = CONTAINERS.get(options.container)
     if container is None or not (container.video or options.audio_only):
         raise InvalidInput(f"The format {options.container!r} does not fit this job.", field="format")
+    video, audio = CODECS_BY_CONTAINER[container.name]
+    if not options.audio_only and options.video_codec not in video:
+        raise InvalidInput(f"{options.video_codec} does not go into {container.name}.", field="video_codec")
+    if options.audio_codec not in audio:
+        raise InvalidInput(f"{options.audio_codec} does not go into {container.name}.", field="audio_codec")
     return container
 
 
@@ -112,11 +118,9 @@ def video_arguments(options: MediaOptions, container: Container, codec: str, *, 
 def audio_arguments(options: MediaOptions, container: Container, codec: str) -> list[str]:
     """The arguments for sound in ``codec``: a copy where possible, else AAC or what the container takes."""
     wanted = options.audio_codec
-    if wanted == "copy" and codec in container.audio:
+    if wanted in {"copy", codec} and codec in container.audio:
         return ["-c:a", "copy"]
-    if wanted == codec and codec in container.audio:
-        return ["-c:a", "copy"]
-    if wanted == "copy" or wanted not in container.audio:
+    if wanted == "copy":
         wanted = container.audio[0]
     # Opus knows five rates and ffmpeg's encoder picks one; channel layouts beyond stereo need a mapping it lacks.
     return ["-c:a", ENCODERS[wanted], "-b:a", options.audio_bitrate, *(["-ac", "2"] if wanted == "opus" else [])]

@@ -15,7 +15,7 @@ from uuid import UUID
 import imageio_ffmpeg
 import msgspec
 
-from sluicegate.core.errors import ExtractionFailed, ForbiddenAddress, InternalError, NoMedia
+from sluicegate.core.errors import ExtractionFailed, ForbiddenAddress, InternalError, MediaRestricted, NoMedia, NotReady
 from sluicegate.core.media import (
     FetchedMedia,
     MediaFacts,
@@ -32,6 +32,7 @@ from sluicegate.media.ffmpeg import Ffmpeg
 from sluicegate.media.mux import shape
 from sluicegate.media.rooms import WorkRooms
 from sluicegate.media.sniff import HEAD_BYTES, container_of
+from sluicegate.media.subtitles import as_webvtt
 from sluicegate.media.wire import Order, Progress
 from sluicegate.net.forward_proxy import Traffic
 
@@ -121,6 +122,8 @@ class Workshop:
         limits = self._child_limits(self._limits.fetch_seconds, memory=2 * _GIB)
         await self._extract(url, options, folder, limits, extraction, fetch=True)
         fetched = await asyncio.to_thread(_collected, extraction, folder)
+        if fetched.subtitle is not None:
+            fetched = replace(fetched, subtitle=await as_webvtt(self._ffmpeg, fetched.subtitle, folder=folder))
         await asyncio.to_thread(_remember, note, fetched)
         return fetched
 
@@ -162,6 +165,10 @@ class Workshop:
             )
             try:
                 await extract(order, limits, extraction)
+            except NotReady as error:
+                if options.wait_for_video:
+                    raise
+                raise MediaRestricted(error.detail, action="Ask with wait_for_video, or retry when it runs.") from error
             except ExtractionFailed as error:
                 # Inside a TLS tunnel the child cannot see why its connection was refused; the proxy knows.
                 if traffic.refused:

@@ -1,5 +1,6 @@
 """Subtitles and the picture that stands for the media; failing to get them never fails the job."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from sluicegate.media.wire import Order
 __all__ = ["fetch_subtitle", "fetch_thumbnail"]
 
 _MAX_PICTURE: Final = 16 << 20
+_LANGUAGE: Final = re.compile(r"[^A-Za-z0-9-]")
 _TEXT_FORMATS: Final = ("vtt", "srt", "ass", "ssa")
 
 
@@ -37,11 +39,11 @@ def fetch_thumbnail(reader: PageReader, order: Order, info: dict[str, Any]) -> s
 
 
 def fetch_subtitle(reader: PageReader, order: Order, info: dict[str, Any]) -> str | None:
-    """Stores one subtitle in the format it comes in; English is preferred, WebVTT is preferred."""
+    """Stores one subtitle in the format it comes in, as ``subtitle.<language>.<format>``; English is preferred."""
     choice = _choose(info.get("subtitles") or {})
     if choice is None:
         return None
-    path = Path(order.confinement.folder) / f"subtitle.{choice['ext']}"
+    path = Path(order.confinement.folder) / f"subtitle.{choice['language']}.{choice['ext']}"
     try:
         if choice.get("data") is not None:
             path.write_text(choice["data"], encoding="utf-8")
@@ -62,5 +64,6 @@ def _choose(subtitles: dict[str, list[dict[str, Any]]]) -> dict[str, Any] | None
     for language in sorted(subtitles, key=lambda name: (not name.startswith("en"), name)):
         offered = [form for form in subtitles[language] if form.get("ext") in _TEXT_FORMATS]
         if offered:
-            return min(offered, key=lambda form: _TEXT_FORMATS.index(form["ext"]))
+            best = min(offered, key=lambda form: _TEXT_FORMATS.index(form["ext"]))
+            return {**best, "language": _LANGUAGE.sub("", language)[:20] or "und"}
     return None

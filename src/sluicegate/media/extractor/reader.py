@@ -98,7 +98,9 @@ def chosen_formats(info: dict[str, Any]) -> list[dict[str, Any]]:
     """
     chosen = info.get("requested_formats") or ([info] if info.get("url") and info.get("protocol") in PROTOCOLS else [])
     if chosen:
-        return [{**info, **form} for form in chosen]
+        # With the list still inside, the DASH downloader would fetch all of it for each one.
+        page = {name: value for name, value in info.items() if name not in {"requested_formats", "formats"}}
+        return [{**page, **form, "requested_formats": []} for form in chosen]
     if info.get("live_status") == "is_upcoming":
         raise Refusal(not_begun(info.get("release_timestamp")))
     if info.get("_has_drm"):
