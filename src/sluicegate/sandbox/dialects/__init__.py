@@ -10,6 +10,7 @@ from sluicegate.sandbox.dialects.premiumize import Premiumize
 from sluicegate.sandbox.dialects.realdebrid import RealDebrid
 from sluicegate.sandbox.dialects.smokedebrid import SmokeDebrid
 from sluicegate.sandbox.dialects.torbox import TorBox
+from sluicegate.sandbox.dialects.torrin import Torrin
 from sluicegate.sandbox.links import LinkSigner
 from sluicegate.sandbox.world import World
 
@@ -22,4 +23,5 @@ DIALECTS: Final[tuple[Callable[[World, LinkSigner], Dialect], ...]] = (
     RealDebrid,
     SmokeDebrid,
     TorBox,
+    Torrin,
 )
