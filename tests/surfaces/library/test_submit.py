@@ -124,6 +124,7 @@ async def test_a_torrent_file_can_be_uploaded(world, request_parts):
         ({"content": MAGNET, "headers": {"content-type": "text/plain"}}, 415),
         ({"content": b"\xff", "headers": {"content-type": "application/json"}}, 400),
         (_form("other", "x"), 400),
+        (_form("magnet", b"\x89\xff"), 400),
         (_form("magnet", "not a magnet"), 400),
         (_form("file", b"", "empty.torrent"), 400),
         (_form("file", b"<html>", "page.torrent"), 400),

@@ -60,16 +60,22 @@ class SubmissionReader:
         )
 
     async def _from_form(self, request: _Request) -> Source:
-        form = await request.form()
-        values = list(form.multi_items())
-        if len(values) != 1:
-            raise InvalidInput("Send exactly one field: a file, 'magnet' or 'url'.")
-        name, value = values[0]
+        try:
+            form = await request.form()
+        except (UnicodeError, LookupError) as cause:  # a text field in another charset than it says
+            raise InvalidInput("A field of the form is not well-formed text.") from cause
+        try:
+            return await self._from_fields(list(form.multi_items()))
+        finally:
+            await form.close()
+
+    async def _from_fields(self, fields: list[tuple[str, Any]]) -> Source:
+        name, value = fields[0] if len(fields) == 1 else ("", None)
         if isinstance(value, UploadFile):
             return await self._from_file(value.filename, await value.read())
-        if name not in {"magnet", "url"} or not isinstance(value, str):
-            raise InvalidInput("Send exactly one field: a file, 'magnet' or 'url'.")
-        return _one_of(SubmitBody(**{name: value}))
+        if name in {"magnet", "url"} and isinstance(value, str):
+            return _one_of(SubmitBody(**{name: value}))
+        raise InvalidInput("Send exactly one field: a file, 'magnet' or 'url'.")
 
     async def _from_file(self, name: str, raw: bytes) -> Source:
         async with self._parsers:
