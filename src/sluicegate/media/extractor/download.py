@@ -55,8 +55,8 @@ class _Segments:
                 return bytes(response.read())
 
         def decrypt(fragment: dict[str, Any], content: bytes | None) -> bytes | None:
-            method = fragment["decrypt_info"]
-            if content is None or method["METHOD"] != "AES-128":
+            method = fragment.get("decrypt_info") or {}
+            if content is None or method.get("METHOD") != "AES-128":
                 return content
             key = method.get("KEY") or key_at(info.get("_decryption_key_url") or method["URI"])
             return decrypted(content, key, method.get("IV") or fragment["media_sequence"].to_bytes(16, "big"))
