@@ -1,5 +1,7 @@
+import logging
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from tests.sandbox.caller import Caller
 
@@ -13,7 +15,9 @@ async def running() -> AsyncIterator[Caller]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def sandbox(running: Caller) -> Caller:
-    """An empty world behind a real socket."""
+async def sandbox(running: Caller, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Caller]:
+    """An empty world behind a real socket; a handler that fails on our side fails the test."""
     await running.control("POST", "/reset")
-    return running
+    yield running
+    for record in [*caplog.get_records("setup"), *caplog.get_records("call")]:
+        assert record.levelno < logging.ERROR, record.getMessage()

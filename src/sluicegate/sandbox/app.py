@@ -69,8 +69,10 @@ class SandboxApp:
     async def _fetch(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = self._tapped("files", scope)
         self._world.tap.arrive(call)
-        call.status = await self._files.serve(scope, receive, send)
-        self._world.tap.done(call)
+        try:
+            call.status = await self._files.serve(scope, receive, send)
+        finally:
+            self._world.tap.done(call)
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         name, _, rest = scope["path"].lstrip("/").partition("/")
@@ -81,17 +83,24 @@ class SandboxApp:
             return
         call = self._tapped(name, scope)
         self._world.tap.arrive(call)
-        request = await self._request(scope, receive, "/" + rest)
+        try:
+            await self._answer(dialect, call, "/" + rest, scope, receive, send)
+        finally:
+            self._world.tap.done(call)
+
+    async def _answer(
+        self, dialect: Dialect, call: TappedCall, path: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer a dialect's call, noting on the tap whose it was and how it ended."""
+        request = await self._request(scope, receive, path)
         if request is None:
             call.status = 413
             await send_answer(send, Answer.text("Request Entity Too Large\n", 413))
-        else:
-            token = dialect.token(request)
-            account = dialect.account(token)
-            call.token, call.account = masked(token), account.id if account else "-"
-            call.status = await self._exchange(dialect, request, account, scope, receive, send)
-            call.rates = request.counted
-        self._world.tap.done(call)
+            return
+        token = dialect.token(request)
+        account = dialect.account(token)
+        call.token, call.account, call.rates = masked(token), account.id if account else "-", request.counted
+        call.status = await self._exchange(dialect, request, account, scope, receive, send)
 
     async def _exchange(
         self, dialect: Dialect, request: Request, account: Account | None, scope: Scope, receive: Receive, send: Send

@@ -41,6 +41,8 @@ async def _until_gone(receive: Receive, seconds: float) -> None:
 async def break_off(scope: Scope, receive: Receive, *, reset: bool) -> None:
     """End the connection: with a TCP reset, or in good order after what was written."""
     transport = _transport(scope)
+    if transport.is_closing():
+        return
     if reset:
         connection = transport.get_extra_info("socket")
         if connection is not None:
