@@ -154,11 +154,11 @@ async def test_an_update_writes_every_changeable_field_and_counts(transactions: 
         waiting="w",
         error_code="e",
         error="f",
-        updated_at=tick(),
     )
     async with transactions() as tx:
         after = await tx.jobs.update(wanted)
-    assert after == replace(wanted, version=2)
+    assert after == replace(wanted, version=2, updated_at=after.updated_at)
+    assert after.updated_at > job.updated_at
     async with transactions() as tx:
         assert await tx.jobs.get(job.id) == after
 

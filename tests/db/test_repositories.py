@@ -296,7 +296,6 @@ async def test_a_media_job_comes_back_as_it_was_given(transactions: Transactions
         step=MediaStep.FINISHED,
         started_at=tick(),
         finished_at=tick(),
-        updated_at=tick(),
         progress=1.0,
         result=MediaResult(title="t", file_size=2**40, download_retries=2),
         storage="local",
@@ -308,13 +307,15 @@ async def test_a_media_job_comes_back_as_it_was_given(transactions: Transactions
         attempts=3,
     )
     async with transactions() as tx:
-        assert await tx.media_jobs.update(after) == replace(after, version=2)
+        written = await tx.media_jobs.update(after)
+        assert written == replace(after, version=2, updated_at=written.updated_at)
+        assert written.updated_at > job.updated_at
         with pytest.raises(Conflict):
             await tx.media_jobs.update(after)
         with pytest.raises(NotFound):
             await tx.media_jobs.update(a_media_job(user.id))
     async with transactions() as tx:
-        assert await tx.media_jobs.get(job.id) == replace(after, version=2)
+        assert await tx.media_jobs.get(job.id) == written
 
 
 async def test_media_options_of_another_version_are_read(transactions: Transactions, sql):

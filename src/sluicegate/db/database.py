@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.core.errors import InternalError, SluicegateError
 from sluicegate.core.ports import Vault
@@ -15,9 +15,11 @@ from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.db.engine import make_engine
 from sluicegate.db.listener import Listener
 from sluicegate.db.migrate import is_current, migrate
-from sluicegate.db.task_run import Exhausted
 from sluicegate.db.unit_of_work import Transactions
-from sluicegate.db.worker import GRACE_SECONDS, Worker
+
+if TYPE_CHECKING:
+    from sluicegate.db.task_run import Exhausted
+    from sluicegate.db.worker import Worker
 
 __all__ = ["Database", "Health", "open_at", "open_database"]
 
@@ -58,10 +60,12 @@ class Database:
         *,
         limits: Mapping[str, int] | None = None,
         periodic: Mapping[str, float] | None = None,
-        on_exhausted: Exhausted | None = None,
-        grace: float = GRACE_SECONDS,
-    ) -> Worker:
+        on_exhausted: "Exhausted | None" = None,
+        grace: float = 10.0,
+    ) -> "Worker":
         """A worker on this database; see ``Worker`` for the arguments. It runs when its ``run`` is awaited."""
+        from sluicegate.db.worker import Worker  # it loads PgQueuer
+
         return Worker(
             self._connector,
             self._listener,

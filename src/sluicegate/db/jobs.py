@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Executable, RowMapping, select, update
+from sqlalchemy import Executable, RowMapping, bindparam, func, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,15 +15,36 @@ from sluicegate.core.magnets import parse_magnet
 from sluicegate.core.ports import Change
 from sluicegate.core.sources import Nzb, Source, SourceKind, WebLink
 from sluicegate.core.torrent_files import parse_torrent
-from sluicegate.db.notices import notify
-from sluicegate.db.rows import columns_of, first, many, one, page_bounds
+from sluicegate.db.notices import NOTIFY, notice
+from sluicegate.db.rows import columns_of, first, many, new, new_values, one, page_bounds
 from sluicegate.db.schema import JOB_IS_ACTIVE, JOB_IS_CURRENT, jobs, uploads
 
 __all__ = ["Jobs"]
 
-_FIXED: Final = ("id", "user_id", "info_hash", "source_kind", "source_uri", "created_at", "version")
+_FIXED: Final = ("id", "user_id", "info_hash", "source_kind", "source_uri", "created_at", "updated_at", "version")
+"""What ``update`` leaves alone, or sets by itself."""
 _ADD_ROUNDS: Final = 5
 """Each round is lost only to a job that is added and over again at that very moment."""
+
+_added = (
+    insert(jobs)
+    .values(new(jobs))
+    .on_conflict_do_nothing(index_elements=["user_id", "info_hash"], index_where=JOB_IS_CURRENT)
+    .returning(jobs.c.id)
+    .cte("added")
+)
+_ADD: Final = select(_added.c.id, NOTIFY)
+_changed = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.version == bindparam("old_version"))
+    .values(**new(jobs, without=_FIXED), version=jobs.c.version + 1, updated_at=func.clock_timestamp())
+    .returning(jobs.c.updated_at)
+    .cte("changed")
+)
+_CHANGE: Final = select(_changed.c.updated_at, NOTIFY)
+_CURRENT: Final = select(jobs).where(
+    jobs.c.user_id == bindparam("owner"), jobs.c.info_hash == bindparam("wanted"), JOB_IS_CURRENT
+)
 
 
 class Jobs:
@@ -82,21 +103,16 @@ class Jobs:
         return await self._all(select(jobs).where(jobs.c.id.in_(wanted)).order_by(*order))
 
     async def update(self, job: Job) -> Job:
-        """See the port. Raises NotFound for a job that is gone."""
+        """See the port; ``updated_at`` is set here. Raises NotFound for a job that is gone."""
         after = replace(job, version=job.version + 1)
-        changed = (
-            update(jobs)
-            .where(jobs.c.id == job.id, jobs.c.version == job.version)
-            .values(**columns_of(after, without=_FIXED), version=after.version)
-            .returning(jobs.c.version)
-            .cte("changed")
-        )
-        if await first(self._connection, select(changed.c.version, notify(_change(after)))) is None:
+        values = new_values(columns_of(job, without=_FIXED)) | {"job_id": job.id, "old_version": job.version}
+        row = await first(self._connection, _CHANGE, values | notice(_change(after)))
+        if row is None:
             await self.get(job.id)
             raise Conflict(
                 "The job was changed by somebody else at the same time.", action="Read it again, then retry."
             )
-        return after
+        return replace(after, updated_at=row["updated_at"])
 
     async def in_flight(self, provider: str, account_id: UUID | None) -> list[Job]:
         """See the port."""
@@ -113,18 +129,11 @@ class Jobs:
         return await self._all(statement.order_by(jobs.c.id).limit(page_bounds(limit, 0)[0]))
 
     async def _insert(self, job: Job) -> bool:
-        added = (
-            insert(jobs)
-            .values(columns_of(job))
-            .on_conflict_do_nothing(index_elements=["user_id", "info_hash"], index_where=JOB_IS_CURRENT)
-            .returning(jobs.c.id)
-            .cte("added")
-        )
-        return await first(self._connection, select(added.c.id, notify(_change(job)))) is not None
+        values = new_values(columns_of(job)) | notice(_change(job))
+        return await first(self._connection, _ADD, values) is not None
 
     async def _current(self, user_id: UUID, info_hash: str) -> Job | None:
-        statement = select(jobs).where(jobs.c.user_id == user_id, jobs.c.info_hash == info_hash, JOB_IS_CURRENT)
-        row = await first(self._connection, statement)
+        row = await first(self._connection, _CURRENT, {"owner": user_id, "wanted": info_hash})
         return None if row is None else _job(row)
 
     async def _all(self, statement: Executable) -> list[Job]:

@@ -4,19 +4,31 @@ from dataclasses import asdict, fields, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Executable, RowMapping, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Executable, RowMapping, and_, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.errors import Conflict
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.ports import Change
-from sluicegate.db.notices import notify
-from sluicegate.db.rows import columns_of, first, many, one, page_bounds
+from sluicegate.db.notices import NOTIFY, notice
+from sluicegate.db.rows import columns_of, first, many, new, new_values, one, page_bounds
 from sluicegate.db.schema import MEDIA_IS_ACTIVE, media_jobs
 
 __all__ = ["MediaJobs"]
 
-_FIXED: Final = ("id", "user_id", "url", "options", "created_at", "batch_id", "version", "result")
+_FIXED: Final = ("id", "user_id", "url", "options", "created_at", "batch_id", "updated_at", "version")
+"""What ``update`` leaves alone, or sets by itself."""
+
+_added = insert(media_jobs).values(new(media_jobs)).returning(media_jobs.c.id).cte("added")
+_ADD: Final = select(_added.c.id, NOTIFY)
+_changed = (
+    update(media_jobs)
+    .where(media_jobs.c.id == bindparam("job_id"), media_jobs.c.version == bindparam("old_version"))
+    .values(**new(media_jobs, without=_FIXED), version=media_jobs.c.version + 1, updated_at=func.clock_timestamp())
+    .returning(media_jobs.c.updated_at)
+    .cte("changed")
+)
+_CHANGE: Final = select(_changed.c.updated_at, NOTIFY)
 
 
 class MediaJobs:
@@ -28,8 +40,7 @@ class MediaJobs:
     async def add(self, job: MediaJob) -> None:
         """See the port."""
         values = columns_of(job) | {"options": asdict(job.options), "result": asdict(job.result)}
-        added = insert(media_jobs).values(values).returning(media_jobs.c.id).cte("added")
-        await self._connection.execute(select(added.c.id, notify(_change(job))))
+        await self._connection.execute(_ADD, new_values(values) | notice(_change(job)))
 
     async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False) -> MediaJob:
         """See the port."""
@@ -53,21 +64,17 @@ class MediaJobs:
         return int((await self._connection.execute(statement)).scalar_one())
 
     async def update(self, job: MediaJob) -> MediaJob:
-        """See the port. Raises NotFound for a job that is gone."""
+        """See the port; ``updated_at`` is set here. Raises NotFound for a job that is gone."""
         after = replace(job, version=job.version + 1)
-        changed = (
-            update(media_jobs)
-            .where(media_jobs.c.id == job.id, media_jobs.c.version == job.version)
-            .values(**columns_of(after, without=_FIXED), version=after.version, result=asdict(after.result))
-            .returning(media_jobs.c.version)
-            .cte("changed")
-        )
-        if await first(self._connection, select(changed.c.version, notify(_change(after)))) is None:
+        columns = columns_of(job, without=_FIXED) | {"result": asdict(job.result)}
+        values = new_values(columns) | {"job_id": job.id, "old_version": job.version}
+        row = await first(self._connection, _CHANGE, values | notice(_change(after)))
+        if row is None:
             await self.get(job.id)
             raise Conflict(
                 "The job was changed by somebody else at the same time.", action="Read it again, then retry."
             )
-        return after
+        return replace(after, updated_at=row["updated_at"])
 
     async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[MediaJob]:
         """See the port."""

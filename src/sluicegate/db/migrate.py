@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -106,6 +105,8 @@ def _run_alembic(connection: Connection) -> None:
 
 async def _migrate_queue(connection: asyncpg.Connection) -> None:
     """PgQueuer's own installer; the mark on its schema tells the next start which version has run."""
+    from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+
     ours = queries(AsyncpgDriver(connection))
     if await ours.schema_is_installed():
         await ours.upgrade()

@@ -1,25 +1,26 @@
 """The wire form of a ``Change`` on PostgreSQL's NOTIFY, and the SQL that sends one with a transaction's commit."""
 
 import json
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Function, func
+from sqlalchemy import Text, bindparam, func
 
 from sluicegate.core.ports import Change
 
-__all__ = ["CHANNEL", "notify", "read"]
+__all__ = ["CHANNEL", "NOTIFY", "notice", "read"]
 
 CHANNEL: Final = "sluicegate_changes"
 
 
-def notify(change: Change) -> Function[Any]:
-    """An SQL expression; PostgreSQL delivers it when, and only when, the transaction commits.
+NOTIFY: Final = func.pg_notify(CHANNEL, bindparam("notice", type_=Text))
+"""Sends the parameter ``notice``; PostgreSQL delivers it when, and only when, the transaction commits."""
 
-    Equal notices of one transaction are delivered once.
-    """
-    notice = [change.kind, change.user_id.hex, change.subject.hex, change.state, change.version]
-    return func.pg_notify(CHANNEL, json.dumps(notice, separators=(",", ":")))
+
+def notice(change: Change) -> dict[str, str]:
+    """The parameter of ``NOTIFY``."""
+    told = [change.kind, change.user_id.hex, change.subject.hex, change.state, change.version]
+    return {"notice": json.dumps(told, separators=(",", ":"))}
 
 
 def read(payload: str) -> Change:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import asyncpg
 from pgqueuer.core.qm import QueueManager
-from pgqueuer.domain.types import QueueManagerId
+from pgqueuer.domain.types import Channel, QueueManagerId
 
 from sluicegate.core.tasks import Handlers
 from sluicegate.db.connector import Connector
@@ -25,7 +25,7 @@ from sluicegate.db.queue_schema import TASK_CHANNEL, queries
 from sluicegate.db.task_run import Exhausted, TaskRunner
 from sluicegate.db.task_steps import TaskSteps, owner_lock_key
 
-__all__ = ["GRACE_SECONDS", "Worker"]
+__all__ = ["Worker"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ _LEAST_POLL: Final = timedelta(seconds=0.25)
 """While tasks wait behind a limit, PgQueuer looks this often."""
 _BATCH: Final = 10
 _AT_ONCE: Final = 64
-GRACE_SECONDS: Final = 10.0
 _UNWIND_SECONDS: Final = 10.0
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
 _PRUNE: Final = "prune_task_log"
@@ -65,7 +64,7 @@ class Worker:
         limits: Mapping[str, int] | None = None,
         periodic: Mapping[str, float] | None = None,
         on_exhausted: Exhausted | None = None,
-        grace: float = GRACE_SECONDS,
+        grace: float = 10.0,
     ) -> None:
         self._id = QueueManagerId(uuid4())
         self._listener = listener
@@ -131,7 +130,7 @@ class Worker:
                 failures += 1
 
     async def _work_once(self) -> None:
-        manager = self._manager = QueueManager(queries(self._driver), TASK_CHANNEL)
+        manager = self._manager = QueueManager(queries(self._driver), Channel(TASK_CHANNEL))
         manager.queue_manager_id = self._id
         manager.min_dequeue_poll_interval = _LEAST_POLL
         for kind in self._handlers:
