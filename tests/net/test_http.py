@@ -337,3 +337,9 @@ async def test_no_error_tells_the_query(remote: Remote, http: Http) -> None:
         while error is not None:
             assert CANARY not in f"{error} {error!r} {error.args} {vars(error)}"
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+async def test_faults_of_the_look_up_name_the_provider_too(http: Http) -> None:
+    with pytest.raises(ConnectionFailed) as caught:
+        await http.request("GET", "http://nowhere.invalid/", provider="torbox")
+    assert caught.value.provider == "torbox"

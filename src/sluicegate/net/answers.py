@@ -1,8 +1,10 @@
 """Whole answers of remote servers, and the strict reading of their JSON."""
 
+# ruff: noqa: A002, ANN401  (``type`` is msgspec's word; without one the JSON can be anything)
+
 import json
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, overload
 
 import msgspec
 from multidict import CIMultiDictProxy
@@ -48,8 +50,12 @@ class Answer:
         text = self.headers.get("retry-after", "").strip()
         return float(text) if text.isdecimal() and len(text) < 10 else None
 
-    def json(self, type: type[T] | None = None, *, provider: str = "") -> T:  # noqa: A002 - msgspec's word for it
-        """The body as exactly one JSON document, checked against ``type`` (a msgspec type; any JSON when None).
+    @overload
+    def json(self, *, provider: str = "") -> Any: ...
+    @overload
+    def json(self, type: type[T], *, provider: str = "") -> T: ...
+    def json(self, type: Any = Any, *, provider: str = "") -> Any:
+        """The body as exactly one JSON document, checked against ``type`` (a msgspec type; any JSON without one).
 
         Raises:
             ProtocolError: HTML, empty, cut, several documents, not UTF-8, nested too deep, a number without end, or of
@@ -57,13 +63,17 @@ class Answer:
         """
         document = self._document(provider)
         try:
-            return cast("T", msgspec.json.decode(document, type=Any if type is None else type))
+            return msgspec.json.decode(document, type=type)
         except msgspec.ValidationError as error:
             raise self._fault(f"The JSON has another shape than documented: {error}.", provider) from None
         except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
             raise self._fault("The answer is not one valid JSON document.", provider) from None
 
-    def first_json(self, type: type[T] | None = None, *, provider: str = "") -> T:  # noqa: A002
+    @overload
+    def first_json(self, *, provider: str = "") -> Any: ...
+    @overload
+    def first_json(self, type: type[T], *, provider: str = "") -> T: ...
+    def first_json(self, type: Any = Any, *, provider: str = "") -> Any:
         """The first JSON document of the body, whatever follows it.
 
         Real-Debrid answers status 451 with two documents, one after the other; the first one tells the cause.
@@ -74,7 +84,7 @@ class Answer:
         try:
             text = self._document(provider).decode()
             value, _ = json.JSONDecoder().raw_decode(text)
-            return cast("T", value if type is None else msgspec.convert(value, type))
+            return msgspec.convert(value, type)
         except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
             raise self._fault("The answer does not begin with a valid JSON document.", provider) from None
 

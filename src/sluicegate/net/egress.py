@@ -132,9 +132,13 @@ class Egress:
             ForbiddenAddress: see ``targets.read_url`` and ``check_address``.
         """
         target = read_url(url)
-        if target.address is not None:
-            self.check_address(str(target.address), target.port)
+        self.check_target(target)
         return target
+
+    def check_target(self, target: Target) -> None:
+        """As ``check_url``, for a URL that is read already."""
+        if target.address is not None:
+            self.check_address(target.host, target.port)
 
     def check_address(self, address: str, port: int) -> None:
         """Refuses an IP address that this installation may not connect to.

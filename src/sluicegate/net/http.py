@@ -17,7 +17,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from sluicegate.core.errors import ConnectionFailed, ProtocolError, UpstreamTimeout
+from sluicegate.core.errors import ConnectionFailed, ProtocolError, UpstreamError, UpstreamTimeout
 from sluicegate.core.secrets import Secret
 from sluicegate.net.answers import Answer, Headers
 from sluicegate.net.bodies import ACCEPT_ENCODING, read_body
@@ -228,13 +228,16 @@ class Http:
                 proxy=URL(proxy.url, encoded=True) if proxy else None,
                 proxy_headers=dict(credential) if tunnel else None,
             )
+        except UpstreamError as error:
+            error.provider = error.provider or route.provider  # the guard does not know whom it resolves for
+            raise
         except FAULTS as error:
             raise translate(error, target, provider=route.provider) from None
 
     async def _check(self, target: Target, route: "_Route") -> None:
         if route.trusted:
             return
-        self.egress.check_url(target.url)
+        self.egress.check_target(target)
         if route.proxy is None:
             return  # the pool asks the guard for the addresses of the target itself
         # Behind a proxy the pool checks the proxy's address only. What the target's name means here is checked as well,

@@ -6,6 +6,7 @@ spelling of a host is accepted: a plain ASCII name, a four-part decimal IPv4 add
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from urllib.parse import quote
@@ -20,6 +21,7 @@ URL_LENGTH_MAX: Final = 16_384
 
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.DOTALL)
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PRINTABLE: Final = "".join(chr(c) for c in range(0x21, 0x7F))
@@ -66,7 +68,7 @@ def read_url(url: str) -> Target:
     if len(url) > URL_LENGTH_MAX:
         raise ForbiddenAddress(f"The URL is longer than {URL_LENGTH_MAX} characters.")
     parts = _URL.fullmatch(url.strip(" "))
-    if parts is None or any(c < " " or c == "\x7f" for c in url):
+    if parts is None or _CONTROL.search(url):
         raise ForbiddenAddress("This is not an absolute http or https URL.")
     scheme = parts["scheme"].lower()
     if scheme not in _DEFAULT_PORTS:
@@ -98,6 +100,7 @@ def read_authority(text: str, *, default_port: int | None = None) -> tuple[str, 
     return _read_host(parts["host"].lower()), port
 
 
+@lru_cache(4096)
 def literal(host: str) -> Address | None:
     """The address that ``host`` spells in plain form, or None for a name."""
     try:

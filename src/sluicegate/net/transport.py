@@ -19,8 +19,9 @@ from sluicegate.net.egress import Egress
 
 __all__ = ["BrokenConnection", "RefusedSocket", "Transport", "tls_context"]
 
-_CONNECTIONS: Final = 2048
-_CONNECTIONS_PER_HOST: Final = 256
+_CONNECTIONS: Final = 4096
+_CONNECTIONS_PER_HOST: Final = 2048
+"""Far more than calls need: a thousand viewers of one content host hold a connection each."""
 _KEEP_ALIVE_SECONDS: Final = 15.0
 _READ_BUFFER: Final = 256 * 1024
 """Bytes that one response holds at most before the socket is paused; the pool stops reading at twice this."""
