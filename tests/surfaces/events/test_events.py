@@ -23,12 +23,13 @@ from sluicegate.services.submit import SubmitService
 from sluicegate.services.users import UserService
 from sluicegate.services.vault import AesVault
 from sluicegate.surfaces.events.routes import router
-from sluicegate.surfaces.events.stream import Timing
+from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing
 
 
 @dataclass
 class World:
     url: str
+    changes: DatabaseChanges
     transactions: Transactions
     submits: SubmitService
     users: UserService
@@ -58,7 +59,7 @@ async def world(connector: Connector, transactions: Transactions, vault: AesVaul
         app = Litestar([router(changes, keys, timing=Timing(heartbeat=0.3, life=4.0))], logging_config=None)
         async with serving(app) as url:
             submits = SubmitService(transactions, changes, clock)
-            yield World(url, transactions, submits, UserService(transactions, clock), keys)
+            yield World(url, changes, transactions, submits, UserService(transactions, clock), keys)
 
 
 @asynccontextmanager
@@ -165,3 +166,30 @@ async def test_nobody_follows_without_a_key(world, authorization):
         answer = await client.get("/v1/events")
     assert answer.status_code == 401
     assert set(answer.json()) == {"error"}
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(world):
+    """Spoken to as the server speaks: a ``send`` that never returns is what a full socket looks like."""
+    user_id, _, _ = await world.caller()
+    sent: list[str] = []
+
+    async def send(message: dict) -> None:
+        sent.append(message["type"])
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def receive() -> dict:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def check_key() -> None:
+        pass
+
+    seats = Seats(per_user=1)
+    timing = Timing(heartbeat=0.1, stall=0.3)
+    stream = ChangeStream(world.changes, user_id, seats=seats, check_key=check_key, timing=timing)
+    async with asyncio.timeout(5):
+        await stream({}, receive, send)
+    assert sent == ["http.response.start", "http.response.body"]
+    with seats.take(user_id):
+        pass
