@@ -65,10 +65,19 @@ class Site(http.server.BaseHTTPRequestHandler):
                 start += len(block)
 
 
+class QuietServer(http.server.ThreadingHTTPServer):
+    """A client that leaves early is nothing to talk about."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stays silent about broken connections."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def main() -> None:
     """Serves until told to stop."""
     Site.root = Path(sys.argv[1]).resolve()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    server = QuietServer(("127.0.0.1", 0), Site)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"serving {server.server_address[1]}", flush=True)
     sys.stdin.read()

@@ -27,7 +27,7 @@ __all__ = ["EXIT_CODES", "fail", "notes", "print_json", "print_table", "stop_wit
 notes: Final = Console(stderr=True, highlight=False)
 """For people: progress, hints, errors. Never data."""
 
-_out: Final = Console(highlight=False, soft_wrap=True)
+_out: Final = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 EXIT_CODES: Final[dict[int, str]] = {
     0: "done",
@@ -47,7 +47,10 @@ def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Prints data for people; ``empty`` says on stderr that there is nothing."""
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        # The first column is what people copy into the next command.
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     if table.row_count:

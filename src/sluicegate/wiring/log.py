@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from sluicegate.net.redact import Redactor
+
 __all__ = ["configure_logging"]
 
 _QUIET = ("pgqueuer", "alembic", "sqlalchemy", "asyncio", "uvicorn.access")
@@ -23,8 +25,9 @@ def configure_logging(level: str, form: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
     ]
+    redactor = Redactor()
+    redactor.watch()
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer() if machine else structlog.dev.ConsoleRenderer()
     )
@@ -38,7 +41,7 @@ def configure_logging(level: str, form: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redactor.process, renderer],
         )
     )
     root = logging.getLogger()

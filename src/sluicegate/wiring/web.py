@@ -9,6 +9,7 @@ from litestar.openapi import OpenAPIConfig
 from sluicegate import __version__
 from sluicegate.core.errors import SluicegateError
 from sluicegate.settings import Role
+from sluicegate.surfaces.bytes.routes import application
 from sluicegate.surfaces.events import routes as events
 from sluicegate.surfaces.library import routes as library
 from sluicegate.surfaces.library.errors import answer_error as library_error
@@ -17,7 +18,7 @@ from sluicegate.surfaces.media_jobs.errors import answer_error as media_error
 from sluicegate.surfaces.ops import routes as ops
 from sluicegate.surfaces.ops.metrics import Metrics
 from sluicegate.surfaces.ops.probes import Probe
-from sluicegate.web.asgi import Application
+from sluicegate.web.asgi import Application, Receive, Scope, Send
 from sluicegate.wiring.engines import engines_run_elsewhere
 from sluicegate.wiring.installation import Installation
 
@@ -38,7 +39,21 @@ def make_app(installation: Installation) -> Application:
         openapi_config=OpenAPIConfig(title="Sluicegate", version=__version__, path="/openapi"),
         logging_config=None,
     )
-    return metrics.measuring(cast("Application", app))
+    file_bytes = application(installation.playback, installation.signer)
+    return metrics.measuring(_with_bytes(file_bytes, cast("Application", app)))
+
+
+def _with_bytes(file_bytes: Application, app: Application) -> Application:
+    """Sends requests for bytes past the framework, whose routing would cost more than the answer."""
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/bytes/"):
+            scope["path_template"] = "/bytes/{token}"
+            await file_bytes(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return dispatch
 
 
 def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:

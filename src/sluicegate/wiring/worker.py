@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
 from sluicegate.core.tasks import Handler
+from sluicegate.db.task_run import Exhausted
 from sluicegate.media.workshop import Workshop, WorkshopLimits
 from sluicegate.net.forward_proxy import ForwardProxy
 from sluicegate.services.media_run import MediaRunService
@@ -65,16 +66,13 @@ def _handlers(installation: Installation, run_media: MediaRunService, *, engines
 def _media_runs(installation: Installation, proxy: ForwardProxy) -> MediaRunService:
     settings = installation.settings
 
-    def lease() -> AbstractAsyncContextManager[str | None]:
-        return proxy.lease()
-
     seconds = settings.media_hours_max * 3600
     limits = WorkshopLimits(media_bytes=settings.download_max_gib * _GIB, fetch_seconds=seconds, shape_seconds=seconds)
-    workshop = Workshop(settings.data_dir / "media", lease, limits=limits)
+    workshop = Workshop(settings.data_dir / "media", proxy.lease, limits=limits)
     return MediaRunService(installation.database.transactions, workshop, installation.storages, installation.clock)
 
 
-def _on_exhausted(run_media: MediaRunService):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _on_exhausted(run_media: MediaRunService) -> Exhausted:
     async def exhausted(kind: str, subject: str, error: BaseException) -> None:
         """Library jobs keep their row and are swept again later; a media job ends with a reason."""
         _log.error("the task %s of %s was given up: %s", kind, subject, type(error).__name__)
