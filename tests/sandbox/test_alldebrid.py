@@ -1,6 +1,7 @@
 """AllDebrid's dialect against its documented shapes."""
 
 import hashlib
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,6 +88,7 @@ async def test_pin_login(sandbox: Caller):
     assert (await sandbox.call("GET", pin["user_url"])).status == 200
     granted = await good(sandbox, "pin/check", "", **asked)
     assert granted["activated"] is True
+    assert re.fullmatch(r"[A-Za-z0-9]{20}", granted["apikey"])
     assert (await good(sandbox, "user", granted["apikey"]))["user"]["isPremium"]
     assert await code(sandbox, "pin/check", "", pin="XXXX", check="x") == "PIN_INVALID"
     await sandbox.advance(601)

@@ -1,5 +1,6 @@
 """AllDebrid: which calls there are, its limits, and how it says no."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
@@ -17,6 +18,7 @@ from sluicegate.sandbox.wire import Answer, Request
 __all__ = ["AllDebrid"]
 
 _RATES: Final = (Rate("alldebrid.second", 12, 1.0), Rate("alldebrid.minute", 600, 60.0))
+_KEY: Final = re.compile(r"sandbox([A-Za-z0-9]{13})")
 _VERSIONS: Final = ("/v4", "/v4.1")
 _VERBS: Final = ("POST", "GET")
 _LINK_CODES: Final = {
@@ -55,6 +57,11 @@ class AllDebrid(Dialect):
     def token(self, request: Request) -> str:
         """A bearer token, or the older ``apikey`` of the query or form."""
         return request.bearer or one(request, "apikey")
+
+    def account(self, token: str) -> Account | None:
+        """Real keys are twenty letters and digits, and clients insist: ``sandbox…`` of that form is ``sandbox-…``."""
+        bare = _KEY.fullmatch(token)
+        return super().account(f"sandbox-{bare[1]}" if bare else token)
 
     def refusal(self, account: Account | None, token: str) -> Answer | None:
         """Errors of keys, at status 200."""

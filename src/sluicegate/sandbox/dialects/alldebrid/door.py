@@ -54,7 +54,7 @@ class Door:
             return success({"verif": "waiting", "resendable": not kept.get("sent")})
         waiting = Account("alldebrid", kept["account"], "", Plan.PREMIUM)
         self._world.keep_record(waiting, "place", "allowed", value=True)
-        return success({"verif": "allowed", "apikey": f"sandbox-verified-{self._world.code(8, _LETTERS)}"})
+        return success({"verif": "allowed", "apikey": self._new_key()})
 
     def resend(self, call: Call) -> Answer:
         """The mail once more; only once."""
@@ -121,9 +121,12 @@ class Door:
         kept = self._world.record(self._nobody, "pins", pin)
         if kept is None:
             return Answer.text("This PIN is unknown.\n", 404)
-        key = kept.get("apikey") or f"sandbox-pin-{self._world.code(8, _LETTERS)}"
+        key = kept.get("apikey") or self._new_key()
         self._world.keep_record(self._nobody, "pins", pin, {**kept, "apikey": key})
         return Answer.text("The PIN is confirmed.\n")
+
+    def _new_key(self) -> str:
+        return "sandbox" + self._world.code(13, _LETTERS)
 
     def check_pin(self, call: Call) -> Answer:
         """Whether the user said yes, and then the key."""
