@@ -33,7 +33,7 @@ class Limits:
 
     size: int = 10 * 1024 * 1024
     depth: int = 100
-    items: int = 2_000_000
+    items: int = 1_500_000
     digits: int = 20
 
 

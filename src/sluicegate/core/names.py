@@ -9,7 +9,8 @@ import hashlib
 import mimetypes
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -137,16 +138,17 @@ def disambiguate(paths: Iterable[str]) -> tuple[str, ...]:
     is also a folder's is renamed too.
     """
     wanted = list(paths)
-    folders = {_folded(folder) for path in wanted for folder in _folders_of(path)}
-    taken = folders | {_folded(path) for path in wanted}
-    seen: set[str] = set(folders)
+    keys = [_folded(path) for path in wanted]
+    ordered = sorted(keys)
+    taken, seen = set(keys), set[str]()
     counters: dict[str, int] = {}
     result = []
-    for path in wanted:
-        key = _folded(path)
-        unique = path if key not in seen else _numbered(path, key, taken, counters)
-        seen.add(_folded(unique))
-        taken.add(_folded(unique))
+    for path, key in zip(wanted, keys, strict=True):
+        unique = path
+        if key in seen or _is_folder(key, ordered):
+            unique = _numbered(path, key, lambda name: name in taken or _is_folder(name, ordered), counters)
+            taken.add(_folded(unique))
+        seen.add(key)
         result.append(unique)
     return tuple(result)
 
@@ -235,13 +237,13 @@ def _with_suffix(name: str, suffix: str, limit: int = SEGMENT_BYTES_MAX) -> str:
     return stem.rstrip(". ") + suffix + extension
 
 
-def _numbered(path: str, key: str, taken: set[str], counters: dict[str, int]) -> str:
+def _numbered(path: str, key: str, is_taken: Callable[[str], bool], counters: dict[str, int]) -> str:
     folder, slash, name = path.rpartition("/")
     number = counters.get(key, 1)
     while True:
         number += 1
         candidate = folder + slash + _with_suffix(name, f" ({number})")
-        if _folded(candidate) not in taken:
+        if not is_taken(_folded(candidate)):
             counters[key] = number
             return candidate
 
@@ -264,11 +266,11 @@ def _folded(path: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 
-def _folders_of(path: str) -> Iterable[str]:
-    end = path.find("/")
-    while end != -1:
-        yield path[:end]
-        end = path.find("/", end + 1)
+def _is_folder(key: str, ordered: Sequence[str]) -> bool:
+    """Whether some path lies below ``key``; a search instead of a set of all folders, which could be huge."""
+    below = key + "/"
+    at = bisect_left(ordered, below)
+    return at < len(ordered) and ordered[at].startswith(below)
 
 
 def _is_control(char: str) -> bool:
