@@ -198,6 +198,8 @@ async def test_cache_check_is_parallel_arrays_with_sizes_as_text(sandbox: Caller
     assert (await sandbox.call("GET", path, token=TOKEN, query={"items[]": [HASH] * 160})).status == 414
     old = await good(sandbox, "cache/check", "sandbox-old-x", **{"items[]": items})
     assert (old["filesize"], old["filename"][1]) == ([5041, "", 5041], "")
+    shorter = await good(sandbox, "cache/check", "sandbox-old-x", **{"items[]": items[:2]})
+    assert shorter["response"] == [True]
 
 
 async def test_direct_links_cost_points(sandbox: Caller):

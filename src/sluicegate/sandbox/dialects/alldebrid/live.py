@@ -20,7 +20,7 @@ class LiveSessions:
         """The ``data`` of one poll.
 
         Args:
-            account: whose session it is.
+            account: whose session it is, in which life of the world.
             session: the number that the client chose.
             counter: from the session's last answer, 0 at first; any other number gives a full sync.
             rows: all magnets as they are now.

@@ -98,7 +98,8 @@ class Magnets:
         if session:
             counter = one(call.request, "counter")
             number = int(counter) if counter.isdecimal() else 0
-            return success(self._sessions.answer(call.account.id, session, number, rows))
+            owner = f"{self._world.epoch}/{call.account.id}"
+            return success(self._sessions.answer(owner, session, number, rows))
         return success({"magnets": _filtered(rows, one(call.request, "status"))})
 
     def _row(self, transfer: Transfer) -> dict[str, Any]:

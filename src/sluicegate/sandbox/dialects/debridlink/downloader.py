@@ -65,11 +65,12 @@ class Downloader:
 
     def _row(self, id_: str, kept: dict[str, Any]) -> dict[str, Any]:
         content = self._world.content(kept["url"])
-        file = content.files[min(kept["index"], len(content.files) - 1)]
+        index = min(kept["index"], len(content.files) - 1)
+        file = content.files[index]
         age = self._world.clock.now() - kept["created"]
         processing = age < self._seconds(content)
         dead = age >= DAY or (content.dies and not processing)
-        link = "" if processing else self._dialect.file_link(content, kept["index"], max(1.0, DAY - age))
+        link = "" if processing else self._dialect.file_link(content, index, max(1.0, DAY - age))
         return {
             "id": id_,
             "name": file.path.rpartition("/")[2],

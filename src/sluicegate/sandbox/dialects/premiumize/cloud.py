@@ -59,6 +59,11 @@ class Cloud:
         row = self._world.record(account, _SHELF, id_)
         return msgspec.convert(row, Item) if row else None
 
+    def size(self, item: Item) -> int:
+        """Bytes of a file; 0 if its content was defined anew without it."""
+        files = self._world.content(item.source).files
+        return files[item.index].size if item.index < len(files) else 0
+
     def children(self, account: Account, folder: str) -> list[Item]:
         """What lies in a folder, oldest first."""
         rows = self._world.records(account, _SHELF).values()

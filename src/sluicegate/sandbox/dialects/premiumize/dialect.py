@@ -109,8 +109,7 @@ class Premiumize(Dialect):
 
     def _space(self, account: Account) -> int:
         self._cloud.settle(account)
-        items = self._cloud.files(account)
-        return sum(self.world.content(item.source).files[item.index].size for item in items)
+        return sum(self._cloud.size(item) for item in self._cloud.files(account))
 
 
 def _rate_limited(fault: Fault) -> Answer:

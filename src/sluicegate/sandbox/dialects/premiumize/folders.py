@@ -101,7 +101,7 @@ class Folders:
             "opensubtitles_hash": "8e245d9679d31e12",
             "audio_track_names": ["eng"],
             "crc32": "9c1185a5",
-            "directlink": entry["link"],
+            "directlink": entry.get("link"),
             "unpackable": False,
         }
         return Answer.json({**entry, **more})
@@ -127,7 +127,7 @@ class Folders:
         ]
         if not chosen:
             raise refuse("not_found", "Item not found.")
-        size = sum(self._size(item) for item in chosen)
+        size = sum(self._cloud.size(item) for item in chosen)
         content = self._world.content(chosen[0].source)
         return success(location=self._dialect.packed_link(content, "archive.zip", size))
 
@@ -140,22 +140,19 @@ class Folders:
             return shown
         mime = mimetypes.guess_type(item.name)[0] or "application/octet-stream"
         brought = self._world.transfer(call.account, item.transfer)
-        ready = linked or brought is None or not brought.extra.get("unlinked")
-        link = self._dialect.file_link(self._world.content(item.source), item.index) if ready else None
+        seen = linked or brought is None or not brought.extra.get("unlinked")
+        content = self._world.content(item.source)
+        link = self._dialect.file_link(content, item.index) if seen and item.index < len(content.files) else None
         return {
             **shown,
             "type": "file",
-            "size": self._size(item),
+            "size": self._cloud.size(item),
             "mime_type": mime,
             "transcode_status": "not_applicable",
             **({"link": link} if link else {}),
             "stream_link": None,
             "virus_scan": "ok",
         }
-
-    def _size(self, item: Item) -> int:
-        files = self._world.content(item.source).files
-        return files[item.index].size if item.index < len(files) else 0
 
     def _links_are_seen(self, call: Call, folder: str) -> None:
         for item in self._cloud.children(call.account, folder):
