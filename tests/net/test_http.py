@@ -5,7 +5,7 @@ import gc
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.net.wire import Received, Remote, answer, hang, listen, raw, redirect, stall
+from tests.net.wire import Received, Remote, answer, hang, listen, raw, raw_open, redirect, stall
 
 from sluicegate.core.errors import ConnectionFailed, ForbiddenAddress, InvalidInput, ProtocolError, UpstreamTimeout
 from sluicegate.core.secrets import Secret
@@ -209,6 +209,14 @@ async def test_redirects_are_followed_up_to_five_times(remote: Remote, http: Htt
     with pytest.raises(ProtocolError, match="more than 5 times"):
         await http.request("GET", remote.url("/0"), follow=99)
     assert len(remote.received) == 12
+
+
+async def test_a_redirect_with_an_endless_body_is_let_go(remote: Remote, http: Http) -> None:
+    remote.scripts["/a"] = raw_open(b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 1000000\r\n\r\nx")
+    remote.scripts["/b"] = answer(b"here")
+    assert (await http.request("GET", remote.url("/a"), follow=1)).body == b"here"
+    await asyncio.sleep(0.1)
+    assert len(remote.connections) == 1, "only the one of the last hop is kept"
 
 
 async def test_an_endless_redirect_ends(remote: Remote, http: Http) -> None:

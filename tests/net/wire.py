@@ -49,6 +49,17 @@ def raw(data: bytes) -> Script:
     return run
 
 
+def raw_open(data: bytes) -> Script:
+    """A script that sends these bytes and then waits for the caller to hang up."""
+
+    async def run(_request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+        await reader.read()
+
+    return run
+
+
 async def hang(_request: Received, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """A script that never answers; it ends when the caller hangs up."""
     await reader.read()
