@@ -1,5 +1,6 @@
 """The cloud folders of an account, and the files that finished transfers leave there."""
 
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -66,12 +67,12 @@ class Cloud:
 
     def children(self, account: Account, folder: str) -> list[Item]:
         """What lies in a folder, oldest first."""
-        rows = self._world.records(account, _SHELF).values()
+        rows = self._rows(account)
         return [msgspec.convert(row, Item) for row in rows if row["parent"] == folder]
 
     def files(self, account: Account) -> list[Item]:
         """Every file of the account."""
-        rows = self._world.records(account, _SHELF).values()
+        rows = self._rows(account)
         return [msgspec.convert(row, Item) for row in rows if row["source"]]
 
     def child(self, account: Account, folder: str, name: str) -> Item | None:
@@ -101,9 +102,12 @@ class Cloud:
             id_ = above.parent
         return True
 
-    def add(self, account: Account, name: str, parent: str, **more: Any) -> Item:  # noqa: ANN401 - fields of Item
-        """A new item; a taken name gets a number."""
-        made = Item(id=new_id(self._world), name=self._free(account, name, parent), parent=parent, at=self._now, **more)
+    def add(self, account: Account, name: str, parent: str) -> Item:
+        """A new folder; a taken name gets a number."""
+        return self._add(account, _Names(self._rows(account)), name, parent)
+
+    def _add(self, account: Account, names: "_Names", name: str, parent: str, **more: Any) -> Item:  # noqa: ANN401
+        made = Item(id=new_id(self._world), name=names.free(name, parent), parent=parent, at=self._now, **more)
         self.keep(account, made)
         return made
 
@@ -119,47 +123,64 @@ class Cloud:
 
     def settle(self, account: Account) -> None:
         """Place the files of all transfers that became ready since the last call."""
+        names = _Names(self._rows(account))
         for transfer in reversed(self._world.transfers(account)):
             content = self._world.content(transfer.source)
             refused = transfer.provider in content.blocked_on
             if not transfer.extra.get("settled") and not refused and self._world.progress(transfer).ready:
-                self._place(account, transfer, content)
+                self._place(account, names, transfer, content)
 
-    def _place(self, account: Account, transfer: Transfer, content: Content) -> None:
+    def _place(self, account: Account, names: "_Names", transfer: Transfer, content: Content) -> None:
         """A single file lands in the destination itself, many files in a folder of their own."""
         into = str(transfer.extra.get("into", ROOT))
         into = into if self.exists(account, into) else ROOT
         brought = {"source": content.source, "transfer": transfer.id}
         if len(content.files) == 1 and "/" not in content.files[0].path:
-            made = self.add(account, content.files[0].path, into, **brought)
+            made = self._add(account, names, content.files[0].path, into, **brought)
             transfer.extra |= {"folder_id": into, "file_id": made.id}
         else:
-            top = self.add(account, content.name, into, transfer=transfer.id)
+            top = self._add(account, names, content.name, into, transfer=transfer.id)
             folders: dict[str, str] = {"": top.id}
             for index, file in enumerate(content.files):
                 above, _, name = file.path.rpartition("/")
-                parent = self._folder(account, folders, above, transfer.id)
-                self.add(account, name, parent, index=index, **brought)
+                parent = self._folder(account, names, folders, above, transfer.id)
+                self._add(account, names, name, parent, index=index, **brought)
             transfer.extra |= {"folder_id": top.id, "file_id": None, "unlinked": not transfer.cached}
         transfer.extra["settled"] = True
         self._world.save(transfer)
 
-    def _folder(self, account: Account, made: dict[str, str], path: str, transfer: str) -> str:
+    def _folder(self, account: Account, names: "_Names", made: dict[str, str], path: str, transfer: str) -> str:
         """The folder for a path inside a transfer, with all above it."""
         if path not in made:
             above, _, name = path.rpartition("/")
-            parent = self._folder(account, made, above, transfer)
-            made[path] = self.add(account, name, parent, transfer=transfer).id
+            parent = self._folder(account, names, made, above, transfer)
+            made[path] = self._add(account, names, name, parent, transfer=transfer).id
         return made[path]
 
-    def _free(self, account: Account, name: str, parent: str) -> str:
-        rows = self._world.records(account, _SHELF).values()
-        taken = {str(row["name"]).lower() for row in rows if row["parent"] == parent}
-        number, free = 1, name
-        while free.lower() in taken:
-            number, free = number + 1, f"{name} ({number})"
-        return free
+    def _rows(self, account: Account) -> Collection[dict[str, Any]]:
+        return self._world.records(account, _SHELF).values()
 
     @property
     def _now(self) -> float:
         return self._world.clock.now()
+
+
+class _Names:
+    """The names in an account's folders, read once for many additions."""
+
+    def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
+        self._taken: dict[str, set[str]] = {}
+        self._last: dict[tuple[str, str], int] = {}
+        for row in rows:
+            self._taken.setdefault(row["parent"], set()).add(row["name"].lower())
+
+    def free(self, name: str, parent: str) -> str:
+        """The name, or one with a number; taken from now on."""
+        taken = self._taken.setdefault(parent, set())
+        number, free = self._last.get((parent, name), 0), name
+        while free.lower() in taken:
+            number += 1
+            free = f"{name} ({number})"
+        taken.add(free.lower())
+        self._last[parent, name] = number
+        return free
