@@ -36,5 +36,5 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
 @contextlib.asynccontextmanager
 async def calling(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     """Yields an HTTP client of the served application."""
-    async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client

@@ -41,7 +41,7 @@ from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.registry import ProviderRegistry, RemoteProvider, StorageRegistry
 
 _BASE_URL = "https://media.example"
-_PATIENCE = 8.0
+_PATIENCE = 30.0
 _TOKEN = "sandbox-home"
 
 
@@ -77,12 +77,12 @@ class World:
         headers = {"authorization": f"Bearer {secret.reveal()}"}
         if not patient:
             headers["prefer"] = "respond-async"
-        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60)
         return user.id, await self.clients.enter_async_context(client)
 
     async def place(self, user_id: UUID) -> Job:
         """Waits for the user's newest job, and places it as a worker would."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(25):
             while True:
                 async with self.transactions() as tx:
                     jobs = await tx.jobs.page(user_id, limit=1, offset=0)
