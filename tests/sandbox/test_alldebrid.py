@@ -158,6 +158,22 @@ async def test_a_dying_magnet_fails_and_restarts(sandbox: Caller):
     assert (await status(sandbox, id=id_))["statusCode"] < 4
 
 
+async def test_files_expire_after_thirty_days(sandbox: Caller):
+    id_ = (await upload(sandbox, HASH))[0]["id"]
+    await sandbox.advance(5)
+    link = (await status(sandbox, id=id_))["files"][0]["l"]
+    await sandbox.advance(31 * 86_400)
+    assert (await status(sandbox, id=id_))["statusCode"] == 11
+    assert [row["id"] for row in await status(sandbox, status="expired")] == [id_]
+    rows = (await good(sandbox, "magnet/files", **{"id[]": id_}))["magnets"]
+    assert rows[0]["error"]["code"] == "MAGNET_LINKS_REMOVED"
+    assert await code(sandbox, "link/unlock", link=link) == "LINK_DOWN"
+    assert (await upload(sandbox, HASH))[0]["ready"] is False
+    await good(sandbox, "magnet/restart", id=id_)
+    await sandbox.advance(5)
+    assert (await status(sandbox, id=id_))["statusCode"] == 4
+
+
 async def test_status_is_an_object_a_list_or_a_map(sandbox: Caller):
     await sandbox.define(HASH, cached_on=["alldebrid"], **SHOW)
     await upload(sandbox, HASH, "ab" * 20, "cd" * 20)

@@ -40,7 +40,8 @@ class AllDebrid(Dialect):
 
     def routes(self) -> Iterable[Route]:
         """Every documented call; ``magnet/instant`` is gone."""
-        self._door, magnets, links = Door(self), Magnets(self), Links(self)
+        self._door, magnets = Door(self), Magnets(self)
+        links = Links(self, magnets)
         yield Route("GET", "/pin", self._door.confirm_pin, open=True)
         for path, handler in {"/ping": _ping, **_open(self._door, links)}.items():
             yield from _both(path, handler, open=True)

@@ -9,6 +9,7 @@ from sluicegate.sandbox.content import DEFAULT_SECONDS, Content
 from sluicegate.sandbox.dialect import Call, Dialect
 from sluicegate.sandbox.dialects.alldebrid.answers import problem, refusal, refuse, success
 from sluicegate.sandbox.dialects.alldebrid.arguments import many, one
+from sluicegate.sandbox.dialects.alldebrid.magnets import READY, Magnets
 from sluicegate.sandbox.dialects.alldebrid.rows import LINK_PREFIX, read_link_code
 from sluicegate.sandbox.hosters import HosterState, host_of
 from sluicegate.sandbox.wire import Answer, Refused
@@ -43,9 +44,10 @@ class Links:
     ``videoportal.example`` offer streams, the better one delayed; ``short.example`` is a redirector.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, magnets: Magnets) -> None:
         self._dialect = dialect
         self._world = dialect.world
+        self._magnets = magnets
 
     # Asking about links
 
@@ -93,7 +95,7 @@ class Links:
             raise refuse("LINK_DOWN")
         transfer, index = found
         content = self._world.content(transfer.source)
-        if index >= len(content.files) or not self._world.progress(transfer).ready:
+        if index >= len(content.files) or self._magnets.code(transfer) != READY:
             raise refuse("LINK_DOWN")
         name, size = content.files[index].path.rpartition("/")[2], content.files[index].size
         direct = self._dialect.file_link(content, index)

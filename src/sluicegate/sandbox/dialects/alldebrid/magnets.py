@@ -7,17 +7,19 @@ from sluicegate.sandbox.dialect import Call, Dialect
 from sluicegate.sandbox.dialects.alldebrid.answers import problem, refuse, success
 from sluicegate.sandbox.dialects.alldebrid.arguments import many, one, uploads
 from sluicegate.sandbox.dialects.alldebrid.live import LiveSessions
-from sluicegate.sandbox.dialects.alldebrid.rows import status_row, tree, upload_row
+from sluicegate.sandbox.dialects.alldebrid.rows import status_code, status_row, tree, upload_row
 from sluicegate.sandbox.sources import Submitted, read_hash, read_magnet, read_torrent
-from sluicegate.sandbox.transfers import Phase, Transfer
+from sluicegate.sandbox.transfers import Transfer
 from sluicegate.sandbox.wire import Answer, Refused
 
-__all__ = ["Magnets"]
+__all__ = ["READY", "Magnets"]
 
 _MOST_ACTIVE: Final = 30
 _MOST: Final = 1000
 _FIRST_ID: Final = 318_840_000
-_READY: Final = 4
+READY: Final = 4
+"""The status code whose magnets have files."""
+
 _EXPIRED: Final = 11
 _REFUSED_PLACES: Final = {"server": "NO_SERVER", "vpn": "MAGNET_NO_SERVER"}
 
@@ -80,7 +82,7 @@ class Magnets:
                 return {"error": problem("MAGNET_TOO_MANY_ACTIVE")}
             number = self._world.number("alldebrid.magnet", _FIRST_ID)
             transfer = self._world.add(account, found.info_hash, id=str(number), name=found.name, metadata=metadata)
-        return upload_row(transfer, content, self._world.progress(transfer))
+        return upload_row(transfer, content, self._world.progress(transfer), self.code(transfer))
 
     # Status
 
@@ -102,13 +104,18 @@ class Magnets:
             return success(self._sessions.answer(owner, session, number, rows))
         return success({"magnets": _filtered(rows, one(call.request, "status"))})
 
-    def _row(self, transfer: Transfer) -> dict[str, Any]:
-        return status_row(transfer, self._world.content(transfer.source), self._world.progress(transfer))
+    def code(self, transfer: Transfer) -> int:
+        """The status code of a magnet now."""
+        content, progress = self._world.content(transfer.source), self._world.progress(transfer)
+        return status_code(transfer, content, progress, self._world.clock.now())
+
+    def _row(self, transfer: Transfer, *, whole: bool = False) -> dict[str, Any]:
+        content, progress = self._world.content(transfer.source), self._world.progress(transfer)
+        return status_row(transfer, content, progress, self.code(transfer), whole=whole)
 
     def _single(self, transfer: Transfer) -> dict[str, Any]:
-        content, progress = self._world.content(transfer.source), self._world.progress(transfer)
-        row = status_row(transfer, content, progress, whole=True)
-        return {**row, "files": tree(transfer, content) if progress.ready else []}
+        files = tree(transfer, self._world.content(transfer.source)) if self.code(transfer) == READY else []
+        return {**self._row(transfer, whole=True), "files": files}
 
     def files(self, call: Call) -> Answer:
         """Trees of ``id[]``, empty before a magnet is ready."""
@@ -121,9 +128,10 @@ class Magnets:
         transfer = self._world.transfer(account, id_)
         if transfer is None:
             return {"error": problem("MAGNET_INVALID_ID")}
-        content = self._world.content(transfer.source)
-        ready = self._world.progress(transfer).ready
-        return {"files": tree(transfer, content) if ready else []}
+        code = self.code(transfer)
+        if code == _EXPIRED:
+            return {"error": problem("MAGNET_LINKS_REMOVED")}
+        return {"files": tree(transfer, self._world.content(transfer.source)) if code == READY else []}
 
     # Delete and restart
 
@@ -152,8 +160,9 @@ class Magnets:
         return {"message": "Magnet was successfully restarted"}
 
     def _restart(self, transfer: Transfer) -> None:
-        if self._world.progress(transfer).phase is not Phase.FAILED:
+        if self.code(transfer) <= READY:
             raise refuse("MAGNET_PROCESSING")
+        transfer.cached = False
         self._world.start(transfer)
 
     def _transfer(self, account: Account, id_: str) -> Transfer:
@@ -174,6 +183,6 @@ def _filtered(rows: list[dict[str, Any]], status: str) -> list[dict[str, Any]] |
 def _state(code: int) -> str:
     if code == _EXPIRED:
         return "expired"
-    if code == _READY:
+    if code == READY:
         return "ready"
-    return "active" if code < _READY else "error"
+    return "active" if code < READY else "error"

@@ -4,6 +4,7 @@ import hashlib
 import random
 from typing import Any, Final
 
+from sluicegate.sandbox.accounts import DAY
 from sluicegate.sandbox.content import Content
 from sluicegate.sandbox.transfers import Phase, Progress, Transfer
 
@@ -11,6 +12,7 @@ __all__ = ["LINK_PREFIX", "link_code", "read_link_code", "status_code", "status_
 
 LINK_PREFIX: Final = "https://alldebrid.com/f/"
 _MOVED_SHARE: Final = 0.05
+_KEPT_SECONDS: Final = 30 * DAY
 _ALPHABET: Final = "ABCDEFGHJKMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789"
 _INDEX_LENGTH: Final = 4
 _CODES: Final = {
@@ -22,11 +24,25 @@ _CODES: Final = {
     Phase.READY: 4,
     Phase.FAILED: 15,
 }
-_TEXTS: Final = {0: "In Queue", 1: "Downloading", 2: "Compressing / Moving", 3: "Uploading", 4: "Ready", 15: "No peer"}
+_TEXTS: Final = {
+    0: "In Queue",
+    1: "Downloading",
+    2: "Compressing / Moving",
+    3: "Uploading",
+    4: "Ready",
+    11: "Expired",
+    15: "No peer",
+}
 
 
-def status_code(progress: Progress, content: Content) -> int:
-    """0 queued, 1 downloading, 2 moving, 3 uploading, 4 ready, 15 dead; storing is half 2, half 3."""
+def status_code(transfer: Transfer, content: Content, progress: Progress, now: float) -> int:
+    """0 queued, 1 downloading, 2 moving, 3 uploading (storing is half 2, half 3), 4 ready, 11 expired, 15 dead.
+
+    Files stay for thirty days (the sandbox's own figure), or for good where the world says that they are cached.
+    """
+    kept = transfer.provider in content.cached_on
+    if progress.ready and not kept and now - (progress.ended_at or now) >= _KEPT_SECONDS:
+        return 11
     if progress.phase is Phase.PROCESSING and progress.eta < content.seconds_to_ready * _MOVED_SHARE:
         return 3
     return _CODES[progress.phase]
@@ -36,7 +52,7 @@ def _known(transfer: Transfer, progress: Progress) -> bool:
     return transfer.metadata or progress.phase is not Phase.RESOLVING
 
 
-def upload_row(transfer: Transfer, content: Content, progress: Progress) -> dict[str, Any]:
+def upload_row(transfer: Transfer, content: Content, progress: Progress, code: int) -> dict[str, Any]:
     """What an upload tells, without what was uploaded; a bare hash has neither name nor size at first."""
     known = _known(transfer, progress)
     return {
@@ -44,14 +60,16 @@ def upload_row(transfer: Transfer, content: Content, progress: Progress) -> dict
         "name": content.name if known else transfer.name or "noname",
         "filename_original": "",
         "size": content.size if known else 0,
-        "ready": progress.ready,
+        "ready": code == 4,
         "id": int(transfer.id),
     }
 
 
-def status_row(transfer: Transfer, content: Content, progress: Progress, *, whole: bool = False) -> dict[str, Any]:
+def status_row(
+    transfer: Transfer, content: Content, progress: Progress, code: int, *, whole: bool = False
+) -> dict[str, Any]:
     """A row of ``magnet/status``; ready magnets leave the moving figures out unless asked for alone (``whole``)."""
-    known, code = _known(transfer, progress), status_code(progress, content)
+    known = _known(transfer, progress)
     figures = {
         "downloaded": progress.done,
         "uploaded": progress.done if code == 4 else 0,
@@ -73,7 +91,7 @@ def status_row(transfer: Transfer, content: Content, progress: Progress, *, whol
         "type": "m",
         "notified": progress.ready,
         "version": 2,
-        "nbLinks": len(content.files) if progress.ready else 0,
+        "nbLinks": len(content.files) if code == 4 else 0,
     }
 
 
