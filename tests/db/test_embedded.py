@@ -50,15 +50,6 @@ def new_home() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
-async def made_once(server_home: Path) -> Path:
-    """A folder whose server was started and stopped, to be copied: making one flushes a thousand files to disk."""
-    home = server_home / "made-once"
-    async with EmbeddedPostgres(home):
-        pass
-    return home
-
-
 @pytest.fixture
 def home(made_once: Path, new_home: Path) -> Path:
     """A folder that was used before."""

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from sluicegate.core.ports import Task
 from sluicegate.db.cluster import Cluster
 from sluicegate.db.connector import _SESSION, Connector
 from sluicegate.db.database import Database, open_at, open_database
+from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.services.vault import AesVault
 
 _WORKER = """
@@ -39,9 +41,10 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def data_dir() -> Iterator[Path]:
+def data_dir(made_once: Path) -> Iterator[Path]:
     """A data folder of its own, as here the whole server is killed."""
     folder = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
+    subprocess.run(["cp", "-a", made_once, folder / "postgres"], check=True)
     yield folder
     for process in Cluster(folder / "postgres")._processes():
         process.kill()
@@ -126,14 +129,18 @@ async def test_ensure_running_brings_a_killed_server_back(data_dir: Path, vault:
 
 
 async def test_the_tasks_of_a_killed_worker_are_taken_over_at_once_by_the_next(data_dir: Path, vault: AesVault):
+    """Its heartbeat is made to look fresh, so that only its lock can tell that it is gone."""
     async with open_database(vault, data_dir=data_dir) as database:
         async with database.transactions() as tx:
             await tx.tasks.add(Task("place", "a"))
         crashed = await _start_worker(data_dir)
         crashed.kill()
         await crashed.wait()
-        async with asyncio.timeout(8):  # well before the heartbeat is old
-            second = await _start_worker(data_dir)
+        async with EmbeddedPostgres(data_dir / "postgres") as server:
+            connection = await Connector(embedded=server).connect()
+            await connection.execute("UPDATE tasks.pgqueuer SET heartbeat = now() + interval '1 hour'")
+            await connection.close()
+        second = await _start_worker(data_dir)
         second.kill()
         await second.wait()
 
@@ -225,6 +232,32 @@ async def test_a_full_pool_is_an_error_in_time(connector: Connector, vault: AesV
         with pytest.raises(InternalError, match="busy"):
             async with database.transactions() as second:
                 await second.users.page(limit=1, offset=0)
+
+
+async def test_callers_that_leave_in_the_middle_leave_nothing_behind(connector: Connector, vault: AesVault, sql):
+    """As when clients disconnect: whatever a transaction was doing, its connection and locks are free afterwards."""
+    async with open_at(connector, vault, pool_size=4) as database:
+        user = await a_user(database.transactions)
+
+        async def submit() -> None:
+            async with database.transactions() as tx:
+                job, _ = await tx.jobs.add(a_job(user.id, seed="the same", state=JobState.QUEUED))
+                await tx.jobs.update(await tx.jobs.get(job.id, lock=True))
+                await tx.tasks.add(Task("place", str(job.id)))
+
+        await submit()
+        calls = [asyncio.create_task(submit()) for _ in range(200)]
+        for number, call in enumerate(calls):
+            asyncio.get_running_loop().call_later(number / 400, call.cancel)
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert any(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+        assert all(outcome is None or isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(submit() for _ in range(20)))
+    idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    async with asyncio.timeout(5):
+        while await sql.fetchval(idle):
+            await asyncio.sleep(0.02)
 
 
 async def _submit(database: Database, user_id, kind: str):

@@ -1,10 +1,13 @@
 """Opening the database: the embedded server or a given one, migrated, with everything that hangs on it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import asyncpg
 
 from sluicegate.core.errors import InternalError, SluicegateError
 from sluicegate.core.ports import Vault
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Database", "Health", "open_at", "open_database"]
 
 _POOL_SIZE: Final = 10
+_HEALTH_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +86,22 @@ class Database:
             await self._connector.embedded.ensure_running()
 
     async def health(self) -> Health:
-        """Asks the database itself; never raises."""
+        """Asks the database itself, for three seconds at most; never raises."""
         try:
-            connection = await self._connector.connect()
-        except SluicegateError as error:
-            return Health(reachable=False, migrated=False, detail=error.detail)
-        try:
-            migrated = await is_current(connection)
-        finally:
-            await connection.close()
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                migrated = await self._is_migrated()
+        except (SluicegateError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            detail = error.detail if isinstance(error, SluicegateError) else "The database does not answer."
+            return Health(reachable=False, migrated=False, detail=detail)
         detail = "" if migrated else "The database has another version's tables."
         return Health(reachable=True, migrated=migrated, detail=detail)
+
+    async def _is_migrated(self) -> bool:
+        connection = await self._connector.connect()
+        try:
+            return await is_current(connection)
+        finally:
+            connection.terminate()
 
 
 @asynccontextmanager
