@@ -1,0 +1,81 @@
+"""How adapters behave on the wire: requests, cancellation, closing."""
+
+import asyncio
+
+import pytest
+from tests.providers.suite.interposer import Sent
+from tests.providers.suite.stage import Stage
+
+from sluicegate.core.provider import Capability
+
+
+async def test_one_request(stage: Stage, claimed: Capability) -> None:
+    """Exactly one request per call, unless documented, read from the tap."""
+    call = await stage.prepared(claimed)
+    before = len(await stage.calls())
+    await call()
+    calls = (await stage.calls())[before:]
+    assert len(calls) == stage.case.requests.get(claimed, 1), calls
+
+
+async def test_failed_call_is_not_repeated(stage: Stage, claimed: Capability) -> None:
+    """A call that fails is not made again."""
+    call = await stage.prepared(claimed)
+    before = len(await stage.calls())
+    await stage.fault("server_error", times=50)
+    with pytest.raises(stage.case.error_of("server_error", claimed)):
+        await call()
+    assert len((await stage.calls())[before:]) == 1
+
+
+async def test_cancelled(stage: Stage, claimed: Capability) -> None:
+    """Cancellation leaves no task and no connection."""
+    call = await stage.prepared(claimed, stage.through())
+    reached, forever = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: Sent) -> None:
+        reached.set()
+        await forever.wait()
+
+    stage.interposer.script = hold
+    before = asyncio.all_tasks()
+    running = asyncio.ensure_future(call())
+    await asyncio.wait_for(reached.wait(), 5)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    held = {task for task in asyncio.all_tasks() - before if "_serve" not in repr(task)}
+    assert held == set()
+    forever.set()
+    async with asyncio.timeout(5):
+        while stage.interposer.open:
+            await asyncio.sleep(0)
+
+
+async def test_closing(stage: Stage) -> None:
+    """Closing twice is fine, and leaves the shared client to the others."""
+    other = stage.open()
+    await stage.adapter.aclose()
+    await stage.adapter.aclose()
+    assert (await other.account()).id
+
+
+async def test_base_url_of_credential(stage: Stage) -> None:
+    """The account's own base URL wins over the published one."""
+    from sluicegate.core.accounts import Credential
+    from sluicegate.core.secrets import Secret
+
+    url = stage.interposer.url + stage.case.base_path
+    made: object = stage.case.adapter
+    adapter = made(stage.http, Credential("a", Secret("sandbox-suite"), base_url=url))  # type: ignore[operator]
+    assert (await adapter.account()).id
+    assert len(stage.interposer.sent) == 1
+
+
+async def test_account_proxy(stage: Stage, claimed: Capability) -> None:
+    """Every request of an account with an egress proxy goes through that proxy."""
+    call = await stage.prepared(claimed, stage.open(proxy=stage.interposer.url))
+    before = len(await stage.calls())
+    await call()
+    assert len(await stage.calls()) - before == len(stage.interposer.sent)
+    assert all(sent.target.startswith("http://") for sent in stage.interposer.sent)
