@@ -1,6 +1,7 @@
 """Deciding what a request for a file's bytes gets: status, headers, and which spans follow. No input or output here."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,7 +60,7 @@ def plan_answer(source: ByteSource, scope: Scope, *, download: bool = False) -> 
         whole = (Part(b"", 0, source.size),)
         return Answer(200, [*headers, *content, _length(source.size)], whole)
     if len(spans) == 1:
-        return _single(headers + content, spans[0], source.size)
+        return _single([*headers, *content], spans[0], source.size)
     return _multiple(headers, content, spans, source.size)
 
 
@@ -75,7 +76,7 @@ def _single(headers: _Lines, span: Span, size: int) -> Answer:
     return Answer(206, lines, (Part(b"", span.start, span.stop),))
 
 
-def _multiple(headers: _Lines, content: _Lines, spans: tuple[Span, ...], size: int) -> Answer:
+def _multiple(headers: _Lines, content: Sequence[tuple[bytes, bytes]], spans: tuple[Span, ...], size: int) -> Answer:
     """``multipart/byteranges`` (RFC 9110, section 14.6)."""
     boundary = secrets.token_hex(16).encode("ascii")
     kind = dict(content)[b"content-type"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 from sluicegate.core.byte_source import ByteSource
@@ -39,7 +40,7 @@ class Validators:
         if self.etag:
             lines.append((b"etag", self.etag.encode("ascii")))
         if self.modified:
-            lines.append((b"last-modified", format_datetime(self.modified, usegmt=True).encode("ascii")))
+            lines.append((b"last-modified", _http_date(self.modified)))
         return lines
 
     def precondition(self, get: _Get) -> int | None:
@@ -67,6 +68,11 @@ class Validators:
         if text.strip() == "*":
             return True
         return any(tag == self.etag and not (strong and weak) for weak, tag in _TAG.findall(text))
+
+
+@lru_cache(maxsize=512)
+def _http_date(moment: datetime) -> bytes:
+    return format_datetime(moment, usegmt=True).encode("ascii")
 
 
 def _date(text: str | None) -> datetime | None:

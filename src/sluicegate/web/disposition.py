@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -36,7 +37,8 @@ _SANDBOX: Final = (b"content-security-policy", b"sandbox; default-src 'none'")
 """For what is not shown anyway: should a browser show it all the same, it is a page without rights or origin."""
 
 
-def content_headers(name: str, mime_type: str | None, *, download: bool) -> list[tuple[bytes, bytes]]:
+@lru_cache(maxsize=512)
+def content_headers(name: str, mime_type: str | None, *, download: bool) -> tuple[tuple[bytes, bytes], ...]:
     """``Content-Type``, ``Content-Disposition`` (RFC 6266) and the headers that keep the content harmless.
 
     Args:
@@ -49,12 +51,12 @@ def content_headers(name: str, mime_type: str | None, *, download: bool) -> list
     shown = not download and (kind in _INLINE or kind.startswith(("audio/", "video/")))
     if _ACTIVE.fullmatch(kind):
         kind, shown = _UNKNOWN, False
-    lines = [
+    lines = (
         (b"content-type", (kind + "; charset=utf-8" if kind.startswith("text/") else kind).encode("ascii")),
         (b"content-disposition", f"{'inline' if shown else 'attachment'}; {_file_name(safe)}".encode("ascii")),
         *_GUARDS,
-    ]
-    return lines if shown else [*lines, _SANDBOX]
+    )
+    return lines if shown else (*lines, _SANDBOX)
 
 
 def _media_type(text: str) -> str:

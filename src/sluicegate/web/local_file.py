@@ -1,7 +1,6 @@
 """An open file of this machine, read without blocking the event loop on a slow disk."""
 
 import asyncio
-import contextlib
 import errno
 import os
 import stat as modes
@@ -20,30 +19,42 @@ _NO_WAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
 _WOULD_WAIT: Final = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL})
 
 
-async def open_local(path: Path, size: int) -> FileIO:
+def open_local(path: Path, size: int) -> FileIO:
     """Opens a complete, regular file of exactly ``size`` bytes; the caller closes it.
+
+    Called on the event loop on purpose: whoever knows the size has just asked the file system about this file, so that
+    opening it needs no disk; and a hop to a thread costs ten times as much as the call.
 
     Raises:
         ObjectMissing: it is not there, or not a regular file.
         SizeMismatch: it is not the file that was promised.
     """
-    opening = asyncio.get_running_loop().run_in_executor(None, _open, path, size)
     try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close_unwanted)
-        raise
+        file = FileIO(os.open(path, _FLAGS), "rb")
+    except OSError as error:
+        raise ObjectMissing from error
+    found = os.fstat(file.fileno())
+    if modes.S_ISREG(found.st_mode) and found.st_size == size:
+        return file
+    file.close()
+    if not modes.S_ISREG(found.st_mode):
+        raise ObjectMissing
+    raise SizeMismatch(f"The stored file has {found.st_size} bytes instead of {size}.")
 
 
 async def read_cached(file: FileIO, offset: int, count: int) -> bytes:
     """At most ``count`` bytes at ``offset``: at once when they are cached, else in a thread."""
-    if _NO_WAIT is not None:
-        buffer = bytearray(count)
-        with contextlib.suppress(OSError):
-            # A short count means that the rest is not cached: the thread reads it all, rather than two halves.
-            if os.preadv(file.fileno(), [buffer], offset, _NO_WAIT) == count:
-                return bytes(buffer)
-    return await asyncio.get_running_loop().run_in_executor(None, os.pread, file.fileno(), count, offset)
+    if resident(file.fileno(), offset, count):
+        return os.pread(file.fileno(), count, offset)
+    reading = asyncio.get_running_loop().run_in_executor(None, os.pread, file.fileno(), count, offset)
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        # The thread uses the descriptor, which must not be closed and given to somebody else before it is done.
+        await asyncio.wait([reading])
+        if not reading.cancelled():
+            reading.exception()
+        raise
 
 
 def resident(file: int, offset: int, count: int) -> bool:
@@ -60,22 +71,3 @@ def _byte_is_cached(file: int, offset: int) -> bool:
         if error.errno not in _WOULD_WAIT:
             raise
         return False
-
-
-def _open(path: Path, size: int) -> FileIO:
-    try:
-        file = FileIO(os.open(path, _FLAGS), "rb")
-    except OSError as error:
-        raise ObjectMissing from error
-    found = os.fstat(file.fileno())
-    if modes.S_ISREG(found.st_mode) and found.st_size == size:
-        return file
-    file.close()
-    if not modes.S_ISREG(found.st_mode):
-        raise ObjectMissing
-    raise SizeMismatch(f"The stored file has {found.st_size} bytes instead of {size}.")
-
-
-def _close_unwanted(opening: "asyncio.Future[FileIO]") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()

@@ -17,7 +17,6 @@ import ipaddress
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import IntFlag
 from typing import Final
 from urllib.parse import quote
 from uuid import UUID
@@ -40,15 +39,10 @@ _REFUSED: Final = "This link is not valid, or not any more."
 _RENEW: Final = "Ask for a fresh link."
 
 
-class _Flag(IntFlag):
-    ADDRESS = 1
-    KEY = 2
-    TEXT = 4
-
-
-class _Method(IntFlag):
-    GET = 1
-    HEAD = 2
+_BOUND_TO_ADDRESS: Final = 1
+_MADE_FOR_KEY: Final = 2
+_FILE_AS_TEXT: Final = 4
+_METHODS: Final = {"GET": 1, "HEAD": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +82,14 @@ class TokenSigner:
     def sign(self, grant: Grant, *, address: str | None = None) -> str:
         """A token for GET and HEAD; with ``address`` it works for that client address (IPv6: its /64) alone."""
         file, is_text = _packed_file(grant.file_id)
-        flags = _Flag(0)
-        flags |= _Flag.ADDRESS if address is not None else 0
-        flags |= _Flag.KEY if grant.key_id is not None else 0
-        flags |= _Flag.TEXT if is_text else 0
+        flags = _BOUND_TO_ADDRESS if address is not None else 0
+        flags |= _MADE_FOR_KEY if grant.key_id is not None else 0
+        flags |= _FILE_AS_TEXT if is_text else 0
         fields = _HEAD.pack(
             _VERSION,
             self._current,
             flags,
-            _Method.GET | _Method.HEAD,
+            _METHODS["GET"] | _METHODS["HEAD"],
             _KINDS.index(grant.job_kind),
             grant.expires_at,
             grant.user_id.bytes,
@@ -118,15 +111,15 @@ class TokenSigner:
         fields, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         version, key_id, flags, methods, kind, expires_at, user, job = _HEAD.unpack_from(fields)
         key = self._keys.get(key_id)
-        bound = address if flags & _Flag.ADDRESS else None
+        bound = address if flags & _BOUND_TO_ADDRESS else None
         genuine = key is not None and hmac.compare_digest(mac, _mac(key, fields, bound))
-        if not genuine or version != _VERSION or (flags & _Flag.ADDRESS and address is None):
+        if not genuine or version != _VERSION or (flags & _BOUND_TO_ADDRESS and address is None):
             raise Unauthenticated(_REFUSED, action=_RENEW)
-        if expires_at <= self._clock.now().timestamp() or method not in _names(methods):
+        if expires_at <= self._clock.now().timestamp() or not methods & _METHODS.get(method, 0):
             raise Unauthenticated(_REFUSED, action=_RENEW)
         rest = fields[_HEAD.size :]
-        issuer, file = (UUID(bytes=rest[:16]), rest[16:]) if flags & _Flag.KEY else (None, rest)
-        file_id = file.decode("ascii") if flags & _Flag.TEXT else str(UUID(bytes=file))
+        issuer, file = (UUID(bytes=rest[:16]), rest[16:]) if flags & _MADE_FOR_KEY else (None, rest)
+        file_id = file.decode("ascii") if flags & _FILE_AS_TEXT else str(UUID(bytes=file))
         return Grant(UUID(bytes=user), _KINDS[kind], UUID(bytes=job), file_id, expires_at, issuer)
 
 
@@ -186,10 +179,6 @@ def _packed_file(file_id: str) -> tuple[bytes, bool]:
     except ValueError:
         return file_id.encode("ascii"), True
     return (packed.bytes, False) if str(packed) == file_id else (file_id.encode("ascii"), True)
-
-
-def _names(methods: int) -> set[str]:
-    return {method.name for method in _Method if methods & method and method.name}
 
 
 def _encode(raw: bytes) -> str:

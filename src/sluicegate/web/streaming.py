@@ -62,7 +62,7 @@ async def _finish(body: bytes, send: Send) -> None:
 
 
 async def _send_local(path: Path, size: int, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-    file = await open_local(path, size)
+    file = open_local(path, size)
     try:
         if len(answer.parts) == 1 and _length(answer.parts[0]) <= _COPY_MAX:
             await _send_small(file, answer, send)

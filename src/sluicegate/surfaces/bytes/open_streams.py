@@ -32,6 +32,11 @@ class OpenStreams:
         self._total = total
         self._streams: dict[UUID, set[_Stream]] = {}
         self._count = 0
+        self._on_end: list[Callable[[UUID], None]] = []
+
+    def on_end(self, call: Callable[[UUID], None]) -> None:
+        """``call`` is told each user whose streams are ended, to drop what else was open for that user."""
+        self._on_end.append(call)
 
     @contextlib.contextmanager
     def hold(self, grant: Grant) -> Iterator[None]:
@@ -73,6 +78,8 @@ class OpenStreams:
         return self._end(user_id, lambda grant: grant.job_id == job_id)
 
     def _end(self, user_id: UUID, concerned: Callable[[Grant], bool]) -> int:
+        for call in self._on_end:
+            call(user_id)
         streams = [stream for stream in self._streams.get(user_id, ()) if concerned(stream.grant)]
         for stream in streams:
             stream.ended = True

@@ -17,6 +17,7 @@ from sluicegate.core.byte_source import ByteSource
 from sluicegate.core.errors import InternalError, InvalidInput, SluicegateError, Unauthenticated
 from sluicegate.surfaces.bytes.errors import send_error
 from sluicegate.surfaces.bytes.open_streams import OpenStreams
+from sluicegate.surfaces.bytes.recent_sources import RecentSources
 from sluicegate.web.asgi import Application, Message, Receive, Scope, Send
 from sluicegate.web.signing import Grant, TokenSigner
 from sluicegate.web.streaming import send_bytes
@@ -68,13 +69,19 @@ def application(
     """
     open_streams = streams if streams is not None else OpenStreams()
 
+    async def open_source(grant: Grant) -> ByteSource:
+        await _check_key(keys, grant)
+        return await playback.open(grant.user_id, grant.job_kind, grant.job_id, grant.file_id)
+
+    recent = RecentSources(open_source)
+    open_streams.on_end(recent.forget)
+
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         answer = _Started(send)
         try:
             grant = _granted(signer, scope)
             with open_streams.hold(grant):
-                await _check_key(keys, grant)
-                source = await playback.open(grant.user_id, grant.job_kind, grant.job_id, grant.file_id)
+                source = await recent.get(grant)
                 await send_bytes(source, scope, receive, answer, download=_wants_download(scope))
         except _WrongMethod as error:
             await send_error(error, scope, send, status=405)

@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m tests.bench``. One module in ``rows`` for each row."""
