@@ -77,7 +77,7 @@ class Server:
 
     def postmaster(self) -> psutil.Process:
         """The database's first process."""
-        return psutil.Process(int((self.data / "postgres" / "postmaster.pid").read_text().split()[0]))
+        return psutil.Process(int((self.data / "postgres" / "data" / "postmaster.pid").read_text().split()[0]))
 
     async def key(self, kind: str) -> str:
         """A key of the user "home", made on the command line beside the running server."""

@@ -1,0 +1,66 @@
+"""kill -9 in a media job: after the restart it ends as if nothing had happened, with one file and no left-overs."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.faults.server import Server
+from tests.media.conftest import X264, ffmpeg, picture, tone
+from tests.media.site import Site
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    ffmpeg(*picture("640x360", 3), *tone(3), *X264, "-c:a", "aac", path)
+    return path
+
+
+async def ended_right(server: Server, job_id: str) -> None:
+    """Completed, one stored file with its promised size, an empty work folder, and no second job."""
+    job = await server.until(f"/jobs/{job_id}", "status", {"Completed", "Failed", "Warning", "Skipped"}, kind="media")
+    assert job["status"] == "Completed", job
+    files = [path for path in (server.data / "files" / "media").rglob("*") if path.is_file()]
+    assert [path.stat().st_size for path in files] == [job["file_size"]]
+    assert await left_over(server) == []
+    _, listed = await server.call("GET", "/jobs", kind="media")
+    assert [item["id"] for item in listed["jobs"]] == [job_id]
+
+
+async def left_over(server: Server) -> list[Path]:
+    """What is still in the work folders; the worker tidies up right after the job is completed."""
+    found: list[Path] = []
+    for _ in range(100):
+        found = [path for path in (server.data / "media").rglob("*") if path.is_file()]
+        if not found:
+            break
+        await asyncio.sleep(0.1)
+    return found
+
+
+@pytest.mark.parametrize("point", ["fetched", "kept"])
+async def test_a_crash_between_two_steps(server: Server, clip: Path, point: str):
+    with Site.running() as site:
+        site.put("/clip.mp4", clip)
+        page = site.page("/watch", '<video src="/clip.mp4"></video>')
+        await server.start(crash_at=point)
+        _, accepted = await server.call("POST", "/jobs", {"url": page}, kind="media")
+        assert await server.died() == -9
+        await server.start()
+        await ended_right(server, accepted["job_id"])
+
+
+async def test_kill_9_in_mid_download_ends_the_children_and_the_restart_goes_on(server: Server, clip: Path):
+    with Site.running() as site:
+        site.put("/slow.mp4", clip, drip=0.02)
+        page = site.page("/watch", '<video src="/slow.mp4"></video>')
+        await server.start()
+        _, accepted = await server.call("POST", "/jobs", {"url": page}, kind="media")
+        path = f"/jobs/{accepted['job_id']}"
+        await server.until(path, "step", {"Downloading"}, kind="media")
+        while "/slow.mp4" not in site.paths:
+            await asyncio.sleep(0.1)
+        await server.kill()
+        site.put("/slow.mp4", clip)
+        await server.start()
+        await ended_right(server, accepted["job_id"])
