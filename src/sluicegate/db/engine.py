@@ -8,7 +8,8 @@ from sluicegate.db.connector import Connector
 
 __all__ = ["make_engine"]
 
-_POOL_WAIT_SECONDS: Final = 15.0
+_POOL_WAIT_SECONDS: Final = 30.0
+"""A burst of a thousand submits on a busy machine drains in less."""
 _RECYCLE_SECONDS: Final = 1800
 _IDLE: Final = 2
 """Connections kept while nothing happens; each is a server process of a few megabytes."""
