@@ -63,7 +63,7 @@ class Host:
     before: Callable[[Request], None] | None = None
     requests: list[Request] = field(default_factory=list)
     sent: int = 0
-    active: int = 0
+    busy: set[int] = field(default_factory=set)
     most_active: int = 0
     origin: str = ""
 
@@ -85,8 +85,6 @@ class Host:
             server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.active += 1
-        self.most_active = max(self.most_active, self.active)
         try:
             async with asyncio.timeout(120):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -95,11 +93,13 @@ class Host:
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             pass
         finally:
-            self.active -= 1
+            self.busy.discard(id(writer))
             writer.close()
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         self.requests.append(request)
+        self.busy.add(id(writer))
+        self.most_active = max(self.most_active, len(self.busy))
         if self.before is not None:
             self.before(request)
         condition = request.headers.get("if-range")
@@ -144,6 +144,8 @@ class Host:
                 writer.write(bytes(piece[: cut - sent]))
                 await writer.drain()
                 return
+            if sent + len(piece) >= len(body) and not self.endless:
+                self.busy.discard(id(writer))  # what the client does with the last piece is no longer this request's
             writer.write(b"%x\r\n%b\r\n" % (len(piece), bytes(piece)) if self.chunked else bytes(piece))
             await writer.drain()
             sent += len(piece)

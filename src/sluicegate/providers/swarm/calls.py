@@ -103,7 +103,7 @@ class Desk:
         return Added(existing=False, transfer=self._facts(download))
 
     def _add_again(self, download: Download, call: Add) -> Added:
-        self._downloads.session.introduce(download, call.trackers, call.web_seeds, call.peers)
+        self._downloads.introduce(download, call)
         if download.choosing and not call.metadata_only:
             self._want(download, None)
         return Added(existing=True, transfer=self._facts(download))

@@ -21,7 +21,7 @@ class Download:
         blocked: why the disk does not take it, else empty.
         strikes: disk errors in a row that more space would not cure.
         settling: every byte is there and is being made safe on disk.
-        endpoints: peers seen while the metadata was fetched.
+        endpoints: peers met while the metadata was fetched, in order.
     """
 
     record: Record
@@ -32,7 +32,7 @@ class Download:
     strikes: int = 0
     settling: bool = False
     ends_wanted: bool = False
-    endpoints: list[tuple[str, int]] = field(default_factory=list)
+    endpoints: dict[tuple[str, int], None] = field(default_factory=dict)
     _moved_at: float = field(default_factory=time.monotonic)
     _received: int = 0
     _progress: float = 0.0
@@ -67,6 +67,11 @@ class Download:
         if seen is None or self.content is None or self.choosing or not seen.has_metadata:
             return False
         return bool(seen.is_finished) and seen.total_wanted_done >= (self.size or 0)
+
+    @property
+    def moving(self) -> bool:
+        """True once libtorrent has checked what is there and fetches the rest."""
+        return self.status is not None and self.status.state == lt.torrent_status.downloading
 
     def observe(self, status: lt.torrent_status) -> None:
         """Takes in what libtorrent says."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import libtorrent as lt
+from msgspec import structs
 
 from sluicegate.core.errors import UnsafeSource
 from sluicegate.providers.swarm.contents import read_content
@@ -12,11 +13,13 @@ from sluicegate.providers.swarm.download import Download
 from sluicegate.providers.swarm.options import SwarmOptions
 from sluicegate.providers.swarm.records import Phase, Record, Records
 from sluicegate.providers.swarm.session import Session
+from sluicegate.providers.swarm.wire import Add
 
 __all__ = ["Downloads"]
 
 _STRIKES_MAX: Final = 5
 _ENDPOINTS_MAX: Final = 200
+_PLACES_MAX: Final = 200
 _GOES_ON: Final = "It goes on by itself when there is room."
 
 
@@ -84,7 +87,6 @@ class Downloads:
         info = download.handle.torrent_file()
         if info is None or download.content is not None:
             return
-        self.note_peers(download)
         self.halt(download)
         try:
             self.session.keep_info(download, info)
@@ -94,11 +96,23 @@ class Downloads:
         except OSError as error:
             self._block(download, f"The disk refused it: {error.strerror}. {_GOES_ON}")
 
-    def note_peers(self, download: Download) -> None:
-        """Remembers whom it is connected to, for the start with metadata."""
-        if download.handle is not None:
-            endpoints = [peer.ip for peer in download.handle.get_peer_info()[:_ENDPOINTS_MAX]]
-            download.endpoints = endpoints or download.endpoints
+    def met(self, download: Download, peer: tuple[str, int]) -> None:
+        """Remembers whom it is connected to while it looks for metadata: they are met again at the start with it."""
+        if download.content is None and len(download.endpoints) < _ENDPOINTS_MAX:
+            download.endpoints[peer] = None
+
+    def introduce(self, download: Download, again: Add) -> None:
+        """The same torrent was handed in again: where that says to look is looked at as well, also after a restart."""
+        self.session.introduce(download, again.trackers, again.web_seeds, again.peers)
+        known = download.record.source
+        download.record.source = structs.replace(
+            known,
+            trackers=_merged(known.trackers, again.trackers),
+            web_seeds=_merged(known.web_seeds, again.web_seeds),
+            peers=_merged(known.peers, again.peers),
+        )
+        if download.record.source != known:
+            self.records.save(download.record)
 
     def settle(self, download: Download) -> None:
         """Every wanted byte has arrived: libtorrent empties its cache, then ``cache_flushed`` follows."""
@@ -219,3 +233,7 @@ class Downloads:
         download.handle.force_recheck()
         download.handle.set_flags(lt.torrent_flags.auto_managed)
         download.handle.resume()
+
+
+def _merged(known: tuple[str, ...], further: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*known, *further)))[:_PLACES_MAX]

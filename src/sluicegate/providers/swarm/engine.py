@@ -66,6 +66,7 @@ class Engine:
             lt.file_error_alert: self._on_error,
             lt.torrent_error_alert: self._on_error,
             lt.torrent_conflict_alert: self._on_conflict,
+            lt.peer_connect_alert: self._on_peer,
         }
 
     def stop(self) -> None:
@@ -138,15 +139,7 @@ class Engine:
     def _tick(self) -> None:
         self._downloads.session.engine.post_torrent_updates()
         for download in self._downloads:
-            if download.handle is None:
-                continue
-            if download.content is None:
-                self._downloads.note_peers(download)
-            elif (
-                download.ends_wanted
-                and download.status is not None
-                and download.status.state == lt.torrent_status.downloading
-            ):
+            if download.ends_wanted and download.moving:
                 self._downloads.session.prefer_ends(download)
 
     def _save(self, flags: int = _RESUME_FLAGS | lt.save_resume_flags_t.only_if_modified) -> None:
@@ -204,6 +197,10 @@ class Engine:
     def _on_conflict(self, alert: lt.torrent_alert) -> None:
         if download := self._downloads.of(alert.handle):
             self._downloads.fail(download, "This is the v1 or v2 form of a torrent that is being downloaded already.")
+
+    def _on_peer(self, alert: lt.peer_connect_alert) -> None:
+        if download := self._downloads.of(alert.handle):
+            self._downloads.met(download, alert.endpoint)
 
     def _let_go(self, download: Download, *, delete: bool) -> None:
         """Takes it out of libtorrent; with ``delete``, waits until libtorrent will not write to its files again."""

@@ -22,7 +22,7 @@ class SwarmOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_files: files that one torrent may have.
         max_bytes: size that the wanted files of one torrent may have; 0 is unlimited.
         disk_reserve: bytes that stay free on the disk whatever happens.
-        sequential: fetch pieces in order, with the last piece of each file early, so that players can begin.
+        sequential: fetch pieces in order, with the ends of the largest files early, so that players can begin.
         dht: use the distributed hash table.
         local_discovery: multicast to find peers in the local network.
         peer_exchange: learn peers from peers.

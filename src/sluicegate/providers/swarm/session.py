@@ -19,7 +19,8 @@ _NODES: Final = "dht.state"
 _FETCH: Final = 4
 _SKIP: Final = 0
 _FIRST: Final = 7
-_ENDS_MAX: Final = 200
+_ENDS_OF_FILES: Final = 20
+_END_BYTES: Final = 2 * 1024 * 1024
 
 
 class Session:
@@ -97,16 +98,17 @@ class Session:
             download.handle.prioritize_files(_priorities(download))
 
     def prefer_ends(self, download: Download) -> None:
-        """Fetches the last piece of each large file early: that is where players look for the index."""
+        """Fetches the ends of the largest files early: that is where players look for the index."""
         info = download.handle.torrent_file() if download.handle is not None else None
         if download.handle is None or info is None or download.content is None:
             return
         layout, length = info.layout(), info.piece_length()
-        wanted = [entry for entry in download.content.entries if download.record.wants(entry.index)]
-        largest = sorted(wanted, key=lambda entry: entry.size, reverse=True)[:_ENDS_MAX]
-        ends = {(layout.file_offset(e.index) + e.size - 1) // length for e in largest if e.size > 2 * length}
-        for piece in ends:
-            download.handle.piece_priority(piece, _FIRST)
+        wanted = [entry for entry in download.content.entries if download.record.wants(entry.index) and entry.size]
+        for entry in sorted(wanted, key=lambda entry: entry.size, reverse=True)[:_ENDS_OF_FILES]:
+            stop = layout.file_offset(entry.index) + entry.size
+            first = (stop - min(_END_BYTES, entry.size // 8)) // length
+            for piece in range(first, (stop - 1) // length + 1):
+                download.handle.piece_priority(piece, _FIRST)
         download.ends_wanted = False
 
     def save_nodes(self) -> None:
@@ -133,7 +135,8 @@ class Session:
             except RuntimeError:
                 pass  # written by another version or damaged: the files on disk are checked instead
         try:
-            if torrent := self._records.torrent(download.record):
+            torrent = self._records.torrent(download.record)
+            if torrent is not None:
                 return lt.load_torrent_buffer(torrent, _LIMITS)
             return lt.parse_magnet_uri(_magnet(download))
         except RuntimeError as cause:

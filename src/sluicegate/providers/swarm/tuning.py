@@ -75,12 +75,13 @@ def local_peer_class(options: SwarmOptions) -> Any:  # noqa: ANN401 - a dictiona
 def session_settings(options: SwarmOptions) -> Any:  # noqa: ANN401 - as above
     """The settings pack of a session."""
     category = lt.alert.category_t
+    failures = category.error_notification | category.storage_notification
     return {
         **_SPEED,
         **_MANNERS,
         **_SAFETY,
         **_upload(options.upload_limit),
-        "alert_mask": category.error_notification | category.status_notification | category.storage_notification,
+        "alert_mask": failures | category.status_notification | category.connect_notification,
         "listen_interfaces": options.listen,
         "download_rate_limit": options.download_limit,
         "active_downloads": options.max_active,
