@@ -19,6 +19,8 @@ if [ ! -x .venv/bin/uv ]; then
 	awk '/^uv==/{p=1} p{print} p && !/\\$/{exit}' requirements.lock >.venv/uv.lock
 	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r .venv/uv.lock
 fi
-.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+# Compiled once here: where Python may not write its caches, every start would compile everything anew.
+.venv/bin/uv pip sync --compile-bytecode --quiet --python .venv/bin/python --require-hashes requirements.lock
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
+.venv/bin/python -m compileall -q -j 0 src
 echo "setup: .venv is ready"

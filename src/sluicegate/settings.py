@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     submit_patience: float = Field(
         2.0, ge=0, le=30, description="Seconds a submit waits for its placement before it answers queued."
     )
+    share_copies: bool = Field(
+        default=False,
+        description="Whether a torrent stored for one user answers another one's submit at once; it shows that "
+        "somebody here has it.",
+    )
     swarm_enabled: bool = Field(default=True, description="Whether torrents are fetched here when no account has them.")
     swarm_listen: str = Field("0.0.0.0:0", description="Address and port for peers; port 0 picks a free one.")
     swarm_upload_kib: int = Field(

@@ -14,6 +14,7 @@ from sluicegate.core.jobs import JobState
 from sluicegate.core.keys import KeyKind
 from sluicegate.core.media_jobs import MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.secrets import Secret
+from sluicegate.core.sources import SourceKind
 from sluicegate.core.trace import TraceEntry
 from sluicegate.core.users import User
 from sluicegate.db.connector import Connector
@@ -236,19 +237,24 @@ async def test_a_torrent_of_forty_thousand_files_fits(transactions: Transactions
         assert [file.index for file in await tx.files.page(job.id)] == list(range(40_000))
 
 
-async def test_own_copies_are_whole_or_none(transactions: Transactions):
-    user, other = await a_user(transactions), await a_user(transactions)
+async def test_stored_copies_are_whole_or_none_and_of_torrents_only(transactions: Transactions):
+    user = await a_user(transactions)
     job = a_job(user.id, seed=1, state=JobState.READY)
+    link = replace(a_job(user.id, seed=2, state=JobState.READY), source_kind=SourceKind.WEB)
     files = [a_file(job.id, 1), a_file(job.id, 0)]
     async with transactions() as tx:
         await tx.jobs.add(job)
-        assert await tx.files.own_copies(user.id, job.info_hash) == []
+        assert await tx.files.stored_copies(job.info_hash) == []
         await tx.files.replace(job.id, files)
         await tx.files.stored(files[0].id, storage="local", key="1", size=10)
-        assert await tx.files.own_copies(user.id, job.info_hash) == []
+        assert await tx.files.stored_copies(job.info_hash) == []
         await tx.files.stored(files[1].id, storage="local", key="0", size=10)
-        assert [file.stored_key for file in await tx.files.own_copies(user.id, job.info_hash)] == ["0", "1"]
-        assert await tx.files.own_copies(other.id, job.info_hash) == []
+        assert [file.stored_key for file in await tx.files.stored_copies(job.info_hash)] == ["0", "1"]
+        of_link = a_file(link.id, 0)
+        await tx.jobs.add(link)
+        await tx.files.replace(link.id, [of_link])
+        await tx.files.stored(of_link.id, storage="local", key="l", size=10)
+        assert await tx.files.stored_copies(link.info_hash) == []
 
 
 async def test_traces_are_read_in_the_order_written(transactions: Transactions):

@@ -87,12 +87,15 @@ class Task:
         subject: id of the row it is about.
         delay: seconds before it may start.
         priority: larger runs first.
+        again: when the same task is running right now, run it once more afterwards. False for whoever only makes sure
+            that there is one.
     """
 
     kind: str
     subject: str
     delay: float = 0.0
     priority: int = 0
+    again: bool = True
 
     @property
     def dedupe_key(self) -> str:
@@ -251,8 +254,11 @@ class FileRepository(Protocol):
         """Notes the own copy of a file."""
         ...
 
-    async def own_copies(self, user_id: UUID, info_hash: str) -> list[JobFile]:
-        """Files of this user's ready job with this hash that we keep, in index order; empty when not all are kept."""
+    async def stored_copies(self, info_hash: str) -> list[JobFile]:
+        """Files of the newest ready torrent job of anybody with this hash, in index order; empty when not all are kept.
+
+        A link's content may change, so only torrents are found; whose job it was must not show (record 12).
+        """
         ...
 
 

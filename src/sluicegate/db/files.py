@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sluicegate.core.errors import NotFound
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import JobState
+from sluicegate.core.sources import SourceKind
 from sluicegate.db.rows import columns_of, first, many, one
 from sluicegate.db.schema import files, jobs
 
@@ -68,11 +69,12 @@ class Files:
         if await first(self._connection, statement) is None:
             raise NotFound("There is no such file.")
 
-    async def own_copies(self, user_id: UUID, info_hash: str) -> list[JobFile]:
+    async def stored_copies(self, info_hash: str) -> list[JobFile]:
         """See the port."""
         job = (
             select(jobs.c.id)
-            .where(jobs.c.user_id == user_id, jobs.c.info_hash == info_hash, jobs.c.state == str(JobState.READY))
+            .where(jobs.c.info_hash == info_hash, jobs.c.state == str(JobState.READY))
+            .where(jobs.c.source_kind == str(SourceKind.TORRENT))
             .order_by(jobs.c.created_at.desc())
             .limit(1)
             .scalar_subquery()

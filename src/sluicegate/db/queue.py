@@ -25,6 +25,7 @@ _MARK: Final = text(
     f"""UPDATE {QUEUE} SET headers = headers || '{{"again": true}}'
     WHERE dedupe_key = :key AND status = 'picked' RETURNING id"""  # noqa: S608 - a constant name
 )
+_IS_THERE: Final = text(f"SELECT id FROM {QUEUE} WHERE dedupe_key = :key")  # noqa: S608
 _WAITS: Final = text(
     # The lock keeps the workers away from it until we commit: it must not run on what was true before.
     f"SELECT id FROM {QUEUE} WHERE dedupe_key = :key AND status = 'queued' FOR SHARE"  # noqa: S608
@@ -43,7 +44,7 @@ class Tasks:
             if await self._insert(task):
                 return True
             key = {"key": task.dedupe_key}
-            for statement in (_MARK, _WAITS):
+            for statement in (_MARK, _WAITS) if task.again else (_IS_THERE,):
                 if (await self._connection.execute(statement, key)).first() is not None:
                     return False
         raise InternalError("The task queue changes faster than it can be read.", retry_after=1.0)

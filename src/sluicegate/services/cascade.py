@@ -59,11 +59,14 @@ class CascadeService:
         providers: Providers,
         probe: AccountProbe,
         clock: Clock,
+        *,
+        share_copies: bool = False,
     ) -> None:
         self._transactions = transactions
         self._providers = providers
         self._probe = probe
         self._clock = clock
+        self._share_copies = share_copies
 
     async def place(self, job_id: UUID, *, engines: bool) -> float | None:
         """Places one job; may run any number of times.
@@ -95,7 +98,7 @@ class CascadeService:
             if job.transfer_id:
                 await tx.tasks.add(sync_task(job.provider, job.account_id))
                 return None
-            if copies := await tx.files.own_copies(job.user_id, job.info_hash):
+            if self._share_copies and (copies := await tx.files.stored_copies(job.info_hash)):
                 await self._reuse(tx, job, copies)
                 return None
             return _Attempt(job, await tx.jobs.source(job_id), await tx.traces.page(job_id))

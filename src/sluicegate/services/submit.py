@@ -1,13 +1,16 @@
 """Submitting: a source becomes one job, and a short wait lets quick outcomes answer in the same call."""
 
 import asyncio
+import contextlib
 import hashlib
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
 from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.magnets import render_magnet
+from sluicegate.core.names import display_text
 from sluicegate.core.ports import Changes, Clock, Task, UnitOfWorkFactory
 from sluicegate.core.sources import Magnet, Nzb, Source, TorrentFile, WebLink
 from sluicegate.core.web_links import link_hash
@@ -16,6 +19,8 @@ from sluicegate.services.task_kinds import PLACE
 __all__ = ["SubmitService", "source_hash"]
 
 _PLACE_PRIORITY = 10
+_ON_ITS_WAY = JobState.CACHED_HIT
+"""A hit becomes ready within moments; every other change is an outcome worth answering with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +59,11 @@ class SubmitService:
             job, created = await self._record(user_id, source)
             if not created or patience <= 0:
                 return job, created
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     async for change in changes:
-                        if change.subject == job.id and change.version > job.version:
+                        if change.subject == job.id and change.version > job.version and change.state != _ON_ITS_WAY:
                             break
-            except TimeoutError:
-                return job, created
         async with self._transactions() as tx:
             return await tx.jobs.get(job.id), created
 
@@ -98,10 +101,11 @@ def _describe(source: Source) -> _Described:
             return _Described(source.info_hash, render_magnet(source), source.name, source.size)
         case TorrentFile():
             size = sum(entry.size for entry in source.files)
-            uri = f"magnet:?xt=urn:btih:{source.info_hash}"
+            uri = render_magnet(Magnet(source.info_hash, source.info_hash_v2, source.name))
             return _Described(source.info_hash, uri, source.name, size, source.raw)
         case WebLink():
-            name = source.url.partition("?")[0].rstrip("/").rpartition("/")[2]
+            path = urlsplit(source.url).path
+            name = display_text(unquote(path.rstrip("/").rpartition("/")[2]))
             return _Described(link_hash(source.url), source.url, name, None)
         case Nzb():
             content = source.raw if source.raw is not None else (source.url or "").encode()

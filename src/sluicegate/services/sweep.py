@@ -1,5 +1,6 @@
 """The sweep: makes sure that every unfinished job has a task, whatever crashed before."""
 
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -28,7 +29,7 @@ class SweepService:
         while True:
             async with self._transactions() as tx:
                 jobs = await tx.jobs.unfinished(limit=_PAGE, after=after)
-                wanted = {task.dedupe_key: task for task in map(_task_for, jobs)}
+                wanted = {task.dedupe_key: replace(task, again=False) for task in map(_task_for, jobs)}
                 added += sum([await tx.tasks.add(task) for task in wanted.values()])
             if len(jobs) < _PAGE:
                 return added
@@ -40,7 +41,7 @@ class SweepService:
         while True:
             async with self._transactions() as tx:
                 jobs = await tx.media_jobs.unfinished(limit=_PAGE, after=after)
-                added += sum([await tx.tasks.add(Task(MEDIA, str(job.id))) for job in jobs])
+                added += sum([await tx.tasks.add(Task(MEDIA, str(job.id), again=False)) for job in jobs])
             if len(jobs) < _PAGE:
                 return added
             after = jobs[-1].id

@@ -115,7 +115,13 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             submit=SubmitService(transactions, database.changes, clock),
             library=LibraryService(transactions),
             sync=SyncService(transactions, providers, clock),
-            cascade=CascadeService(transactions, providers, AccountProbe(transactions, providers), clock),
+            cascade=CascadeService(
+                transactions,
+                providers,
+                AccountProbe(transactions, providers),
+                clock,
+                share_copies=settings.share_copies,
+            ),
             collection=CollectionService(transactions, providers, storages, clock),
             playback=PlaybackService(
                 transactions, providers, storages, LinkCache(clock), HttpLinkReader(http), links, clock

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, Router, delete, get, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
-from litestar.params import Dependency, Parameter
+from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.errors import InvalidInput, NotFound, Unauthenticated
 from sluicegate.core.keys import Key, KeyKind
@@ -16,6 +16,8 @@ from sluicegate.core.ports import KeyVerifier
 from sluicegate.core.web_links import parse_link
 from sluicegate.services.media_jobs import MediaJobService
 from sluicegate.surfaces.media_jobs.errors import EXCEPTION_HANDLERS
+from sluicegate.surfaces.media_jobs.operations import CreateOperation
+from sluicegate.surfaces.media_jobs.options import read_options
 from sluicegate.surfaces.media_jobs.schemas import (
     Accepted,
     Cancelled,
@@ -24,7 +26,6 @@ from sluicegate.surfaces.media_jobs.schemas import (
     JobList,
     job_detail,
     job_row,
-    read_options,
     read_state,
 )
 
@@ -36,7 +37,7 @@ _OFFSET_MAX: Final = 2**31 - 1
 _BODY_MAX: Final = 256 * 1024
 
 _Request = Request[Any, Any, Any]
-_Id = Annotated[str, Parameter(description="The job's id.", schema_extra={"format": "uuid"})]
+_Id = Annotated[str, PathParameter(description="The job's id.", schema_extra={"format": "uuid"})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class MediaServices:
     keys: KeyVerifier
 
 
-_Services = Annotated[MediaServices, Dependency(skip_validation=True)]
-_Caller = Annotated[Key, Dependency(skip_validation=True)]
+_Services = NamedDependency[SkipValidation[MediaServices]]
+_Caller = NamedDependency[SkipValidation[Key]]
 
 
 def router(services: MediaServices) -> Router:
@@ -82,7 +83,13 @@ async def _authenticated(request: _Request, services: _Services) -> Key:
         raise Unauthenticated("Invalid API Key") from error
 
 
-@post("/", summary="Create a job", responses=_refusals(400, 401, 403, 413), status_code=200)
+@post(
+    "/",
+    summary="Create a job",
+    responses=_refusals(400, 401, 403, 413),
+    operation_class=CreateOperation,
+    status_code=200,
+)
 async def create(request: _Request, caller: _Caller, services: _Services) -> Accepted:
     """Accepts a page, playlist or file URL; poll ``GET /jobs/{id}`` for the result."""
     body = _read(await request.body())
@@ -94,9 +101,11 @@ async def create(request: _Request, caller: _Caller, services: _Services) -> Acc
 async def page(
     caller: _Caller,
     services: _Services,
-    limit: Annotated[int, Parameter(description="Items of a page; 1 to 100, others are clamped.")] = _LIMIT_DEFAULT,
-    offset: Annotated[int, Parameter(ge=0, le=_OFFSET_MAX, description="Items to skip.")] = 0,
-    status: Annotated[str | None, Parameter(description="Only jobs in this state.")] = None,
+    limit: Annotated[
+        int, QueryParameter(description="Items of a page; 1 to 100, others are clamped.")
+    ] = _LIMIT_DEFAULT,
+    offset: Annotated[int, QueryParameter(ge=0, le=_OFFSET_MAX, description="Items to skip.")] = 0,
+    status: Annotated[str | None, QueryParameter(description="Only jobs in this state.")] = None,
 ) -> JobList:
     """One page of the caller's jobs; ``total`` counts all of them."""
     limit = max(1, min(limit, _LIMIT_MAX))
