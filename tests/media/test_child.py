@@ -252,8 +252,7 @@ async def test_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
     """kill -9 of the server leaves no foreign program behind, though it was started by exec."""
     parent = f"""
         import asyncio, os
-        from dataclasses import replace
-from pathlib import Path
+        from pathlib import Path
         from sluicegate.media.child import *
         folder = Path({str(tmp_path)!r})
         limits = ChildLimits(wall_seconds=60, cpu_seconds=60, memory=4 << 30, file_size=1 << 20)

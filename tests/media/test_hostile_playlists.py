@@ -114,27 +114,34 @@ async def test_dash_manifest_elsewhere(workshop: Workshop, folder: Path, site: S
     assert all(SECRET not in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://key",KEYFORMAT="com.apple.streamingkeydelivery"',
-        '#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="http://127.0.0.1/k",KEYFORMAT="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed"',
-        '#EXT-X-KEY:METHOD=AES-128,URI="http://127.0.0.1/k",KEYFORMAT="com.microsoft.playready"',
-    ],
-)
-async def test_protected_stream_is_skipped(workshop: Workshop, folder: Path, site: Site, hls: Path, key: str) -> None:
+KEYS = [
+    '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://key",KEYFORMAT="com.apple.streamingkeydelivery"',
+    '#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="http://127.0.0.1/k",KEYFORMAT="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed"',
+    '#EXT-X-KEY:METHOD=AES-128,URI="http://127.0.0.1/k",KEYFORMAT="com.microsoft.playready"',
+    '#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI="data:text/plain;base64,AAAA"',
+    "#EXT-X-KEY:URI=x",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_protection_is_recognised(key: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        MediaPlaylist.parse(playlist(key, "#EXTINF:1.0,", "1.ts"), "http://site/x.m3u8")
+    assert isinstance(caught.value.error, MediaProtected)
+
+
+async def test_protected_stream_is_skipped(workshop: Workshop, folder: Path, site: Site, hls: Path) -> None:
     site.put("/1.ts", hls / "v360-0.ts")
-    url = site.put("/x.m3u8", playlist(key, "#EXTINF:1.0,", "1.ts"))
+    url = site.put("/x.m3u8", playlist(KEYS[1], "#EXTINF:1.0,", "1.ts"))
 
     await refuse(workshop, folder, url, MediaProtected)
     assert "/1.ts" not in site.paths
 
 
-async def test_playlist_without_an_end(workshop: Workshop, folder: Path, site: Site) -> None:
-    line = b"#EXTINF:1.0,\nhttp://127.0.0.1/1.ts\n"
-    url = site.put("/x.m3u8", b"#EXTM3U\n" + line * 300_000)
-
-    await refuse(workshop, folder, url, UnsafeSource)
+def test_playlist_without_an_end() -> None:
+    with pytest.raises(Refusal) as caught:
+        MediaPlaylist.parse("#EXTM3U\n" + "#EXTINF:1.0,\n1.ts\n" * 60_000, "http://site/x.m3u8")
+    assert isinstance(caught.value.error, UnsafeSource)
 
 
 async def test_huge_playlist(workshop: Workshop, folder: Path, site: Site) -> None:

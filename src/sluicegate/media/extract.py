@@ -1,6 +1,6 @@
 """The server's side of the extraction child: sends it an order, follows its reports, names its failures."""
 
-import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from sluicegate.media.wire import Fetched, Order, Progress, Refused, Report, Und
 __all__ = ["Extraction", "checked_url", "extract"]
 
 _MAX_URL: Final = 8_000
+_ADDRESS: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _MODULE: Final = "sluicegate.media.extractor"
 _ERRORS: Final[dict[str, type[SluicegateError]]] = {
     kind.code: kind
@@ -124,5 +125,6 @@ def _error(refused: Refused) -> SluicegateError:
 def _broken(ending: Ending) -> ExtractionFailed:
     """The child died without a word: the note is for developers' logs."""
     failure = ExtractionFailed("Reading the page was interrupted.")
-    failure.add_note(json.dumps({"code": ending.code, "complaint": ending.complaint.decode("utf-8", "replace")}))
+    complaint = _ADDRESS.sub("(address)", ending.complaint.decode("utf-8", "replace"))
+    failure.add_note(f"The extraction child ended with {ending.code}: {complaint}")
     return failure

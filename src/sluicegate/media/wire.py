@@ -38,6 +38,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     max_entries: int = 0
     max_seconds: int | None = None
 
+    def __repr__(self) -> str:
+        """Without the address and the proxy, which may hold tokens."""
+        return f"Order(fetch={self.fetch}, container={self.container!r})"
+
 
 class Understood(msgspec.Struct, frozen=True, tag="understood"):
     """The page is understood; ``direct_url`` is set when it is no page but a file."""

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -10,11 +11,16 @@ from sluicegate.core.errors import SluicegateError
 from sluicegate.media.confine import confine, readable_by_python
 from sluicegate.media.wire import Order, Refused, Report
 
+_UNWANTED: Final = ("requests", "curl_cffi", "websockets", "brotli", "brotlicffi", "secretstorage", "xattr", "mutagen")
+"""Packages that yt-dlp would use if they happen to be installed: other ways to the network, cookies, tags."""
+
 
 def main() -> None:
     """Does what the order says. Every outcome is a report; a child that dies without one has broken."""
     report = _reporter()
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    for name in _UNWANTED:
+        sys.modules[name] = None  # type: ignore[assignment]  # makes the import fail, as if it were not installed
     # Before confinement: shared libraries may lie anywhere the system likes.
     from sluicegate.media.extractor.audit import forbid
     from sluicegate.media.extractor.failures import explain

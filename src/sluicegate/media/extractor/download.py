@@ -37,7 +37,7 @@ class _Segments:
 
     def report_retry(self, err: Exception, count: int, retries: int, *rest: Any, **more: Any) -> None:  # noqa: ANN401
         """Gives up on a segment with its cause, and sooner when it is not there at all."""
-        missing = isinstance(err, HTTPError) and 400 <= err.status < 500 and err.status not in _TEMPORARY
+        missing = isinstance(err, HTTPError) and 300 <= err.status < 500 and err.status not in _TEMPORARY
         if count <= (_TRIES_OF_MISSING if missing else retries):
             super().report_retry(err, count, retries, *rest, **more)  # type: ignore[misc]
         elif isinstance(explain(err), InvalidInput | StorageError):

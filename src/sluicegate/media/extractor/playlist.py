@@ -15,7 +15,7 @@ from sluicegate.media.extractor.refusal import Refusal
 
 __all__ = ["MediaPlaylist", "Segment"]
 
-_MAX_SEGMENTS: Final = 200_000
+_MAX_SEGMENTS: Final = 50_000
 _KEY: Final = re.compile(r"#EXT-X-(?:SESSION-)?KEY:(?P<attributes>.*)")
 _METHOD: Final = re.compile(r"METHOD=([A-Z0-9-]+)")
 _URI: Final = re.compile(r'URI="([^"]*)"')
@@ -61,16 +61,15 @@ class MediaPlaylist:
         lines = [line.strip() for line in text.splitlines()]
         if not lines or not lines[0].startswith("#EXTM3U"):
             raise Refusal(NoMedia("The playlist is not one."))
+        if sum(1 for line in lines if line and not line.startswith("#")) > _MAX_SEGMENTS:
+            raise Refusal(UnsafeSource("The playlist has more pieces than allowed."))
         encrypted = _check_keys(lines)
         for line in lines:
             for address in [*_URI.findall(line), *([line] if line and not line.startswith("#") else [])]:
                 refuse_schemes(urljoin(base, address))
-        segments = _segments(lines, base)
-        if len(segments) > _MAX_SEGMENTS:
-            raise Refusal(UnsafeSource("The playlist has more pieces than allowed."))
         return cls(
             text=text,
-            segments=segments,
+            segments=_segments(lines, base),
             ended="#EXT-X-ENDLIST" in lines or "#EXT-X-PLAYLIST-TYPE:VOD" in lines,
             target=_number(_value(lines, "#EXT-X-TARGETDURATION:"), 10.0),
             initial=_initial(lines, base),
