@@ -287,6 +287,21 @@ async def test_an_intent_is_open_until_it_is_closed(transactions: Transactions, 
         assert await tx.intents.open(job.id, "torbox", account_id) is False
 
 
+async def test_a_stored_media_file_belongs_to_one_job(transactions: Transactions):
+    user = await a_user(transactions)
+    first, second = a_media_job(user.id), a_media_job(user.id)
+    async with transactions() as tx:
+        await tx.media_jobs.add(first)
+        await tx.media_jobs.add(second)
+        await tx.media_jobs.update(replace(first, storage="local", stored_key="videos/clip.mp4"))
+    with pytest.raises(AlreadyExists):
+        async with transactions() as tx:
+            await tx.media_jobs.update(replace(second, storage="local", stored_key="videos/clip.mp4"))
+    async with transactions() as tx:
+        assert (await tx.media_jobs.get(second.id)).stored_key is None
+        await tx.media_jobs.update(replace(second, storage="other", stored_key="videos/clip.mp4"))
+
+
 async def test_a_media_job_comes_back_as_it_was_given(transactions: Transactions):
     user = await a_user(transactions)
     job = a_media_job(user.id, batch_id=uuid4())

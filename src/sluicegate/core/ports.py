@@ -306,7 +306,7 @@ class MediaJobRepository(Protocol):
         ...
 
     async def update(self, job: MediaJob) -> MediaJob:
-        """As ``JobRepository.update``."""
+        """As ``JobRepository.update``; AlreadyExists when another job's file is stored under the same key."""
         ...
 
     async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[MediaJob]:

@@ -5,9 +5,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Executable, RowMapping, and_, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sluicegate.core.errors import Conflict
+from sluicegate.core.errors import AlreadyExists, Conflict
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.ports import Change
 from sluicegate.db.notices import NOTIFY, notice
@@ -64,11 +65,20 @@ class MediaJobs:
         return int((await self._connection.execute(statement)).scalar_one())
 
     async def update(self, job: MediaJob) -> MediaJob:
-        """See the port; ``updated_at`` is set here. Raises NotFound for a job that is gone."""
+        """See the port; ``updated_at`` is set here.
+
+        Raises:
+            NotFound: the job is gone.
+            AlreadyExists: another job's file is stored under this key; the transaction is lost.
+        """
         after = replace(job, version=job.version + 1)
         columns = columns_of(job, without=_FIXED) | {"result": asdict(job.result)}
         values = new_values(columns) | {"job_id": job.id, "old_version": job.version}
-        row = await first(self._connection, _CHANGE, values | notice(_change(after)))
+        try:
+            row = await first(self._connection, _CHANGE, values | notice(_change(after)))
+        except IntegrityError as error:
+            # The one rule of this table that a caller can break: a stored file belongs to one job.
+            raise AlreadyExists("Another job's file has this name.") from error
         if row is None:
             await self.get(job.id)
             raise Conflict(

@@ -247,4 +247,5 @@ media_jobs = Table(
     Index("ix_media_jobs_list_by_state", "user_id", "state", text("created_at DESC"), text("id DESC")),
     Index("ix_media_jobs_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
     Index("ix_media_jobs_unfinished", "id", postgresql_where=MEDIA_IS_ACTIVE),
+    Index("ux_media_jobs_stored", "storage", "stored_key", unique=True),
 )

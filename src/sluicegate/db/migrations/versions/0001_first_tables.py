@@ -188,6 +188,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('Pending', 'Processing')"),
     )
+    op.create_index("ux_media_jobs_stored", "media_jobs", ["storage", "stored_key"], unique=True)
     op.create_table(
         "files",
         sa.Column("id", sa.Uuid(), nullable=False),
