@@ -36,6 +36,7 @@ async def test_states_map(stage: Stage) -> None:
     """Every upstream state maps."""
     stage.need(Capability.MAGNET, Capability.GET)
     assert stage.case.states, "the case lists the upstream's states"
+    await stage.unlimited()
     transfer_id = await stage.submit()
     for word, state in stage.case.states.items():
         for spelled in stage.case.spellings(word):
