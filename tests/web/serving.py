@@ -163,7 +163,9 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 
 def read_all(connection: socket.socket) -> bytes:
+    """Everything up to the end of the connection, be it an orderly one or a reset."""
     parts = []
-    while part := connection.recv(1 << 20):
-        parts.append(part)
+    with contextlib.suppress(ConnectionError):
+        while part := connection.recv(1 << 20):
+            parts.append(part)
     return b"".join(parts)

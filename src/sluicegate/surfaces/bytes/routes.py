@@ -70,7 +70,6 @@ def application(
     open_streams = streams if streams is not None else OpenStreams()
 
     async def open_source(grant: Grant) -> ByteSource:
-        await _check_key(keys, grant)
         return await playback.open(grant.user_id, grant.job_kind, grant.job_id, grant.file_id)
 
     recent = RecentSources(open_source)
@@ -81,6 +80,7 @@ def application(
         try:
             grant = _granted(signer, scope)
             with open_streams.hold(grant):
+                await _check_key(keys, grant)
                 source = await recent.get(grant)
                 await send_bytes(source, scope, receive, answer, download=_wants_download(scope))
         except _WrongMethod as error:

@@ -1,0 +1,104 @@
+"""Who really is at the other end: forwarded headers count only when a configured proxy sent them."""
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+from sluicegate.core.errors import InvalidInput
+from sluicegate.web.asgi import Application, Receive, Scope, Send, header, header_lines
+
+__all__ = ["RealPeer", "TrustedProxies"]
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_HOPS_MAX: Final = 32
+_SCHEMES: Final = frozenset({"http", "https"})
+
+
+class TrustedProxies:
+    """The reverse proxies of an installation.
+
+    Args:
+        networks: addresses or networks; nothing else is believed, the loopback included.
+    """
+
+    def __init__(self, networks: Sequence[_Network] = ()) -> None:
+        self._networks = tuple(networks)
+
+    @classmethod
+    def parse(cls, text: str) -> "TrustedProxies":
+        """Reads a comma list (``SLUICEGATE_TRUSTED_PROXIES``).
+
+        Raises:
+            InvalidInput: an entry is neither an address nor a network.
+        """
+        entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+        try:
+            return cls([ipaddress.ip_network(entry, strict=False) for entry in entries])
+        except ValueError as error:
+            raise InvalidInput(
+                "The list of trusted proxies holds something that is no address or network.", field="trusted_proxies"
+            ) from error
+
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
+    def trusts(self, host: str) -> bool:
+        """Whether ``host`` is one of them."""
+        address = _address(host)
+        return address is not None and any(
+            address.version == network.version and address in network for network in self._networks
+        )
+
+    def client_of(self, peer: str, forwarded_for: Sequence[str]) -> str:
+        """The nearest address that is not a trusted proxy, walking from the peer through ``X-Forwarded-For`` backwards.
+
+        Whatever stands left of that address was written by somebody we do not trust. Something that is no address ends
+        the walk: then the last proxy's own address counts.
+        """
+        if not self.trusts(peer):
+            return peer
+        hops = [hop.strip() for line in forwarded_for for hop in line.split(",")]
+        client = peer
+        for hop in reversed(hops[-_HOPS_MAX:]):
+            address = _address(hop)
+            if address is None:
+                break
+            client = str(address)
+            if not self.trusts(client):
+                break
+        return client
+
+
+class RealPeer:
+    """Puts the real client and scheme into ``scope``, so that everything behind it sees only them."""
+
+    def __init__(self, app: Application, proxies: TrustedProxies) -> None:
+        self._app = app
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves the request as the real client's."""
+        peer = scope.get("client")
+        if scope["type"] == "http" and self._proxies and peer and self._proxies.trusts(peer[0]):
+            client = self._proxies.client_of(peer[0], header_lines(scope, b"x-forwarded-for"))
+            scope["client"] = (client, peer[1] if client == peer[0] else 0)
+            scheme = (header(scope, b"x-forwarded-proto") or "").strip().lower()
+            if scheme in _SCHEMES:
+                scope["scheme"] = scheme
+        await self._app(scope, receive, send)
+
+
+def _address(text: str) -> _Address | None:
+    """The address in ``1.2.3.4``, ``1.2.3.4:80``, ``2001:db8::1`` or ``[2001:db8::1]:80``; mapped IPv4 as IPv4."""
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped if mapped is not None else address
