@@ -34,6 +34,11 @@ ARGUMENTS = {
 }
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Every log line of ours; the sandbox's own server also logs, on its side of the wire."""
+    return "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn"))
+
+
 def test_names_agree(case: Case) -> None:
     """Name, package, manifest and sandbox agree."""
     package = case.adapter.__module__.rpartition(".")[0]
@@ -130,7 +135,7 @@ async def test_wrong_key(stage: Stage, claimed: Capability, caplog: pytest.LogCa
         assert claimed in stage.case.open_calls, f"'{claimed}' accepted a wrong key"
         return
     assert caught.provider == stage.name
-    told = [str(caught), repr(caught), repr(vars(caught)), repr(adapter), str(adapter), caplog.text]
+    told = [str(caught), repr(caught), repr(vars(caught)), repr(adapter), str(adapter), logged(caplog)]
     told += traceback.format_exception(caught)
     assert not [text for text in told if token in text]
 
@@ -139,10 +144,11 @@ async def test_key_stays_inside(stage: Stage, claimed: Capability, caplog: pytes
     """A right key is in no result, error or log line."""
     caplog.set_level(logging.DEBUG)
     call = await stage.prepared(claimed)
-    told = [repr(await call())]
+    result = await call()
+    told = [repr(result), str(getattr(result, "url", ""))]
     await stage.fault("reset", times=9)
     try:
         await call()
     except UpstreamError as error:
         told += [repr(vars(error)), *traceback.format_exception(error)]
-    assert not [text for text in [*told, caplog.text] if TOKEN in text]
+    assert not [text for text in [*told, logged(caplog)] if TOKEN in text]

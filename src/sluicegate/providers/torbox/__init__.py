@@ -1,0 +1,1 @@
+"""TorBox: torrents, Usenet and web downloads."""
