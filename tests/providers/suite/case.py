@@ -84,6 +84,8 @@ class Case:
         lacking_faults: faults that the provider has no words for.
         dead_link: what ``link`` raises for a file whose transfer was removed.
         web_errors: hoster state -> error of ``submit_web``, where it differs from ``unlock``.
+        page_errors: status of a proxy's page -> error, where that status has a documented meaning of its own.
+        refuses_late: True when refused content is accepted first and then becomes a failed transfer.
     """
 
     adapter: type[Provider]
@@ -103,6 +105,8 @@ class Case:
     lacking_faults: frozenset[str] = frozenset()
     dead_link: Errors = (TransferMissing, FileGone)
     web_errors: Mapping[str, Errors] = field(default_factory=dict)
+    page_errors: Mapping[int, Errors] = field(default_factory=dict)
+    refuses_late: bool = False
 
     @property
     def name(self) -> str:

@@ -1,0 +1,1 @@
+"""AllDebrid: torrents and file hosters through its API v4 and v4.1."""
