@@ -1,5 +1,6 @@
 """Work folders: private, found again, removed."""
 
+import os
 import stat
 from pathlib import Path
 from uuid import uuid4
@@ -67,11 +68,12 @@ async def test_removal_does_not_follow_links(tmp_path: Path) -> None:
 
 
 async def test_sweep_keeps_the_living_and_the_unknown(tmp_path: Path) -> None:
-    rooms, alive, dead = WorkRooms(tmp_path), uuid4(), uuid4()
-    rooms.open(alive)
-    rooms.open(dead)
+    rooms, alive, dead, young = WorkRooms(tmp_path), uuid4(), uuid4(), uuid4()
+    for job in (alive, dead):
+        os.utime(rooms.open(job), (0, 0))
+    rooms.open(young)
     (tmp_path / "lost+found").mkdir()
 
     assert await rooms.sweep({alive}) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([str(alive), "lost+found"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([str(alive), str(young), "lost+found"])
     assert await WorkRooms(tmp_path / "none").sweep(set()) == 0

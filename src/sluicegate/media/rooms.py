@@ -1,16 +1,21 @@
 """Private work folders, one per media job."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import stat
+import time
 from collections.abc import Container
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 from sluicegate.core.errors import StorageFull, UnsafeSource
 
 __all__ = ["WorkRooms"]
+
+_YOUNG_SECONDS: Final = 60.0
 
 
 class WorkRooms:
@@ -48,7 +53,10 @@ class WorkRooms:
         await asyncio.to_thread(shutil.rmtree, self._root / str(job_id), ignore_errors=True)
 
     async def sweep(self, keep: Container[UUID]) -> int:
-        """Deletes the folders of all jobs that are not in ``keep``; whatever is not a job's folder stays."""
+        """Deletes the folders of all jobs that are not in ``keep``; whatever is not a job's folder stays.
+
+        So does a folder that was changed within the last minute: its job may be newer than ``keep``.
+        """
         left = [job_id for job_id in await asyncio.to_thread(self._jobs) if job_id not in keep]
         for job_id in left:
             await self.remove(job_id)
@@ -59,8 +67,7 @@ class WorkRooms:
             return []
         found: list[UUID] = []
         for entry in os.scandir(self._root):
-            try:
-                found.append(UUID(entry.name))
-            except ValueError:
-                continue
+            with contextlib.suppress(ValueError, FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime < time.time() - _YOUNG_SECONDS:
+                    found.append(UUID(entry.name))
         return found

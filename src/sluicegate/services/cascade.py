@@ -157,8 +157,10 @@ class CascadeService:
         return self._providers.open(rung.provider, credential)
 
     async def _accepted(self, job: Job, rung: Rung, submission: Submission, latency_ms: int) -> None:
-        words = f"{rung.label} accepted it" + (" and has it at once." if submission.cached else ".")
-        rule = "cached-first" if rung.cached or submission.cached else "first-that-accepts"
+        # What our own engines have on disk is not "cached" in the sense of the contract.
+        at_once = bool(submission.cached) and rung.account is not None
+        words = f"{rung.label} accepted it" + (" and has it at once." if at_once else ".")
+        rule = "cached-first" if at_once or rung.cached else "first-that-accepts"
         async with self._transactions() as tx:
             job = await tx.jobs.get(job.id, lock=True)
             await tx.intents.close(job.id, rung.provider, rung.account_id)
@@ -172,7 +174,7 @@ class CascadeService:
                 if rung.account is None:
                     await tx.tasks.add(Task(ENGINE_CLEANUP, str(job.id)))
                 return
-            if submission.cached and rung.account is not None:
+            if at_once:
                 check_move(job.state, JobState.CACHED_HIT)
                 placed = replace(placed, state=JobState.CACHED_HIT, cached_in=rung.provider)
             await tx.jobs.update(placed)

@@ -29,6 +29,7 @@ __all__ = ["MediaRunService"]
 
 _STORAGE: Final = "local"
 _ATTEMPTS_MAX: Final = 4
+_PAGE: Final = 500
 _RETRY_DELAYS: Final = (3.0, 15.0, 60.0)
 _WRITE_EVERY: Final = 1.0
 _SHARE: Final = {MediaStep.DOWNLOADING: (0.0, 0.7), MediaStep.MUXING: (0.7, 0.95), MediaStep.UPLOADING: (0.95, 1.0)}
@@ -89,6 +90,18 @@ class MediaRunService:
             return await self._failed(job_id, error)
         await self._workshop.discard(job_id)
         return None
+
+    async def tidy(self) -> int:
+        """Deletes the work folders of jobs that are over, left behind by a crash; returns how many."""
+        keep: set[UUID] = set()
+        after: UUID | None = None
+        while True:
+            async with self._transactions() as tx:
+                jobs = await tx.media_jobs.unfinished(limit=_PAGE, after=after)
+            keep.update(job.id for job in jobs)
+            if len(jobs) < _PAGE:
+                return await self._workshop.sweep(keep)
+            after = jobs[-1].id
 
     async def exhausted(self, job_id: UUID, words: str) -> None:
         """Ends a job whose task failed for reasons of our own time after time."""

@@ -31,6 +31,9 @@ async def running_worker(installation: Installation) -> AsyncIterator[None]:
     """Takes tasks inside the block. On leaving, tasks at work get a while to end; the rest go back to the queue."""
     async with engines_if_free(installation) as engines, ForwardProxy(installation.egress) as proxy:
         run_media = _media_runs(installation, proxy)
+        if engines:
+            # Alone on this data folder: nobody else's work is in these folders.
+            await run_media.tidy()
         handlers = _handlers(installation, run_media, engines=engines)
         settings = installation.settings
         worker = installation.database.worker(

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from sluicegate.core.errors import InvalidInput
+from sluicegate.core.media import CODECS_BY_CONTAINER
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.surfaces.media_jobs.schemas import CreateJob
 
@@ -45,6 +46,9 @@ def read_options(body: CreateJob) -> MediaOptions:
     audio_only = body.audio_only or container in AUDIO
     _one_of("video_codec", body.video_codec, VIDEO_CODECS)
     _one_of("audio_codec", body.audio_codec, AUDIO_CODECS)
+    video_fits, audio_fits = CODECS_BY_CONTAINER[container]
+    _one_of(f"video_codec for {container}", body.video_codec, tuple(c for c in VIDEO_CODECS if c in video_fits))
+    _one_of(f"audio_codec for {container}", body.audio_codec, tuple(c for c in AUDIO_CODECS if c in audio_fits))
     _one_of("audio_bitrate", body.audio_bitrate, BITRATES)
     _one_of("max_resolution", body.max_resolution, RESOLUTIONS)
     if body.quality_preset is not None:
@@ -82,7 +86,7 @@ def read_options(body: CreateJob) -> MediaOptions:
 
 def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise InvalidInput(f"{field} must be one of: {', '.join(allowed)}", field=field)
+        raise InvalidInput(f"{field} must be one of: {', '.join(allowed)}", field=field.partition(" ")[0])
 
 
 def _check_folder(folder: str | None) -> None:
