@@ -79,7 +79,9 @@ class Downloads:
             self._learn(download, info)
         if download.content is not None and (download.choosing or not self._has_room(download)):
             return
-        self._by_handle[self.session.add(download)] = download
+        handle = self.session.add(download)
+        self._by_handle[handle] = download
+        download.observe(handle.status())
 
     def metadata_arrived(self, download: Download) -> None:
         """Keeps the metadata, then starts again with what it says: names of our own and only what is wanted."""

@@ -95,7 +95,8 @@ class EngineLink:
     async def aclose(self) -> None:
         """Lets the engine save what it has and end; idempotent."""
         self._closed = True
-        process, attendant = self._process, self._attendant
+        async with self._starting:  # an engine that is just being started is not forgotten
+            process, attendant = self._process, self._attendant
         if process is not None:
             if process.stdin is not None:
                 process.stdin.close()
