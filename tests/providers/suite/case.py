@@ -19,7 +19,7 @@ Conventions that the suite relies on:
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -79,11 +79,16 @@ class Case:
         rate_wait: False when the provider has no way of telling a wait.
         default_wait: the wait in an error that tells none, where the adapter knows one by the sheet.
         open_calls: operations that the provider answers without a valid token.
-        empty_answers: operations whose answer has no body (or none that is read), so that there is none to break.
-        rightly_empty: ``{}`` or ``[]`` with the operations whose true answer it can be.
+        empty_answers: operations whose body means nothing whatever it is; a page instead of it goes unnoticed.
+        bodiless: operations that are answered with a 204, which cannot come doubled; all other damage must be noticed.
+        rightly_empty: ``{}``, ``[]`` or ``null`` with the operations whose true answer it can be.
         lacking_faults: faults that the provider has no words for.
         dead_link: what ``link`` raises for a file whose transfer was removed.
         web_errors: hoster state -> error of ``submit_web``, where it differs from ``unlock``.
+        takes_any_link: True when ``submit_web`` takes every link and trouble shows in the transfer later.
+        small_page: the smallest page that the provider gives, where it presses smaller ones up to it.
+        link_days: days after which the sandbox's links of this provider are certainly dead.
+        dialect: the provider's name at the sandbox, where it is not the house name (StremThru is Torrin's store).
         page_errors: status of a proxy's page -> error, where that status has a documented meaning of its own.
         refuses_late: True when refused content is accepted first and then becomes a failed transfer.
     """
@@ -101,16 +106,26 @@ class Case:
     default_wait: float | None = None
     open_calls: frozenset[Capability] = frozenset()
     empty_answers: frozenset[Capability] = frozenset()
+    bodiless: frozenset[Capability] = frozenset()
     rightly_empty: frozenset[tuple[bytes, Capability]] = frozenset()
     lacking_faults: frozenset[str] = frozenset()
     dead_link: Errors = (TransferMissing, FileGone)
     web_errors: Mapping[str, Errors] = field(default_factory=dict)
+    takes_any_link: bool = False
+    small_page: int = 4
+    link_days: int = 5
+    dialect: str = ""
     page_errors: Mapping[int, Errors] = field(default_factory=dict)
     refuses_late: bool = False
 
     @property
     def name(self) -> str:
         return self.adapter.name
+
+    @property
+    def sandbox_name(self) -> str:
+        """What the sandbox calls the provider."""
+        return self.dialect or self.name
 
     @property
     def page_size(self) -> int | None:
@@ -131,6 +146,10 @@ class Case:
                 for key, value in document.items()
             }
         return document
+
+    def shown_paths(self, paths: Sequence[str]) -> list[str]:
+        """What ``files`` makes of these paths; override where the provider tells bare names only."""
+        return list(paths)
 
     def spellings(self, word: str) -> tuple[str, ...]:
         """The ways in which the upstream writes a state word; override where the case or a suffix varies."""

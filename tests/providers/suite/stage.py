@@ -43,6 +43,10 @@ class Stage:
     def name(self) -> str:
         return self.case.name
 
+    @property
+    def _there(self) -> str:
+        return self.case.sandbox_name
+
     def open(
         self,
         token: str = TOKEN,
@@ -90,6 +94,8 @@ class Stage:
             "files": [{"path": "film.mkv", "size": 70_000}, {"path": "extras/film.mkv", "size": 900}],
             "seconds_to_ready": 3,
         }
+        for key in {"cached_on", "blocked_on"} & set(content):
+            content[key] = [self._there if name == self.name else name for name in content[key]]
         await self.sandbox.define(info_hash, **(told | content))
         return parse_info_hash(info_hash)
 
@@ -148,7 +154,7 @@ class Stage:
 
     async def truth(self, token: str = TOKEN) -> list[Mapping[str, Any]]:
         """What the sandbox knows about an account's transfers."""
-        answer = await self.sandbox.control("GET", f"/transfers?provider={self.name}&token={token}")
+        answer = await self.sandbox.control("GET", f"/transfers?provider={self._there}&token={token}")
         items: list[Mapping[str, Any]] = answer["items"]
         return items
 
@@ -156,20 +162,20 @@ class Stage:
 
     async def calls(self) -> list[Mapping[str, Any]]:
         """Every call that reached the provider, from the tap."""
-        items: list[Mapping[str, Any]] = await self.sandbox.calls(self.name)
+        items: list[Mapping[str, Any]] = await self.sandbox.calls(self._there)
         return items
 
     async def fault(self, fault: str, **more: Any) -> None:
         """Orders a fault for the next call."""
-        await self.sandbox.fault(self.name, fault, **more)
+        await self.sandbox.fault(self._there, fault, **more)
 
     async def no_faults(self) -> None:
         """Takes back what was ordered."""
-        await self.sandbox.control("POST", "/faults", {"provider": self.name, "times": 0})
+        await self.sandbox.control("POST", "/faults", {"provider": self._there, "times": 0})
 
     async def unlimited(self) -> None:
         """Switches the provider's limits off."""
-        await self.sandbox.control("POST", "/limits", {"provider": self.name, "enabled": False})
+        await self.sandbox.control("POST", "/limits", {"provider": self._there, "enabled": False})
 
     # Operations
 

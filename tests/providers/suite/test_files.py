@@ -36,7 +36,7 @@ async def test_hostile_paths(stage: Stage, hostile: str) -> None:
         found = await stage.adapter.files(transfer_id)
     except UnsafeSource:
         return
-    assert len(found) == 2
+    assert len(found) >= 2, "a packed transfer has its archive besides"
     for file in found:
         segments = file.path.split("/")
         assert all(segment not in {"", ".", ".."} for segment in segments), file.path
@@ -52,7 +52,8 @@ async def test_equal_base_names(stage: Stage) -> None:
     paths = {"e1.mkv": 10, "extras/e1.mkv": 20, "extras/more/e1.mkv": 30, "other/e1.mkv": 40}
     transfer_id = await stage.ready(files=[{"path": path, "size": size} for path, size in paths.items()])
     files = await stage.adapter.files(transfer_id)
-    assert {file.path: file.size for file in files} == paths
+    shown = stage.case.shown_paths(list(paths))
+    assert {file.path: file.size for file in files} == dict(zip(shown, paths.values(), strict=True))
     assert all(type(file.size) is int and type(file.index) is int for file in files)
     assert len({file.locator for file in files}) == len(paths)
     indexes = [file.index for file in files if file.index >= 0]
@@ -68,10 +69,9 @@ async def test_links_lead_to_bytes(stage: Stage) -> None:
     )
     submission = await stage.adapter.submit_magnet(magnet)
     await stage.drive(submission.transfer_id, TransferState.READY)
-    digests = {
-        row["path"]: row["sha256"]
-        for row in (await stage.sandbox.control("GET", f"/content/{magnet.info_hash}"))["files"]
-    }
+    rows = (await stage.sandbox.control("GET", f"/content/{magnet.info_hash}"))["files"]
+    shown = stage.case.shown_paths([row["path"] for row in rows])
+    digests = {path: row["sha256"] for path, row in zip(shown, rows, strict=True)}
     files = await stage.adapter.files(submission.transfer_id)
     assert {file.path for file in files} == set(digests)
     for file in files:
@@ -141,7 +141,7 @@ async def test_expired_link(stage: Stage) -> None:
     locator = await stage.locator(await stage.ready())
     link = await stage.adapter.link(locator)
     assert (await stage.http.request("GET", link.url)).ok
-    await stage.sandbox.advance(5 * DAY)
+    await stage.sandbox.advance(stage.case.link_days * DAY)
     assert not (await stage.http.request("GET", link.url)).ok
     fresh = await stage.adapter.link(locator)
     assert (await stage.http.request("GET", fresh.url)).ok

@@ -43,6 +43,9 @@ async def test_web_refused(stage: Stage, state: str) -> None:
     stage.need(Capability.WEB)
     error, _ = EXPECTED[state]
     link: WebLink = await stage.hoster(state)
+    if stage.case.takes_any_link:
+        assert (await stage.adapter.submit_web(link)).transfer_id
+        return
     with pytest.raises(stage.case.web_errors.get(state, error)):
         await stage.adapter.submit_web(link)
     assert await stage.truth() == []

@@ -7,7 +7,6 @@ from sluicegate.core.errors import UpstreamError
 from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.transfers import Transfer
 
-SMALL = 4
 PAGES_MAX = 40
 
 
@@ -23,13 +22,14 @@ async def everything(adapter: Provider) -> list[Transfer]:
     raise AssertionError("the listing never ends")
 
 
-@pytest.mark.parametrize("count", [0, 1, SMALL - 1, SMALL, SMALL + 1, 4 * SMALL + 3])
-async def test_listing(stage: Stage, count: int) -> None:
+@pytest.mark.parametrize(("pages", "more"), [(0, 0), (0, 1), (1, -1), (1, 0), (1, 1), (4, 3)])
+async def test_listing(stage: Stage, pages: int, more: int) -> None:
     """A listing of 0, 1, page-1, page, page+1 and many loses and repeats nothing."""
     stage.need(Capability.LIST, Capability.MAGNET)
     await stage.unlimited()
-    made = [await stage.submit() for _ in range(count)]
-    adapter = stage.open(page_size=SMALL) if stage.case.page_size else stage.adapter
+    small = stage.case.small_page
+    made = [await stage.submit() for _ in range(pages * small + more)]
+    adapter = stage.open(page_size=small) if stage.case.page_size else stage.adapter
     found = [transfer.id for transfer in await everything(adapter)]
     assert sorted(found) == sorted(made)
 
@@ -48,11 +48,12 @@ async def test_page_two_fails(stage: Stage) -> None:
     if stage.case.page_size is None:
         pytest.skip(f"{stage.name} has no 'paging': it lists everything in one answer")
     await stage.unlimited()
-    for _ in range(SMALL + 1):
+    small = stage.case.small_page
+    for _ in range(small + 1):
         await stage.submit()
-    adapter = stage.open(page_size=SMALL)
+    adapter = stage.open(page_size=small)
     first = await adapter.list_page()
-    assert len(first.transfers) == SMALL
+    assert len(first.transfers) == small
     assert first.next_cursor is not None
     for fault in ("server_error", "reset", "cut", "html"):
         await stage.fault(fault, times=1)

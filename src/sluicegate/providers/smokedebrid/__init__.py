@@ -1,0 +1,1 @@
+"""SmokeDebrid: the built-in test provider, which lives in the sandbox."""
