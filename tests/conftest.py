@@ -15,6 +15,8 @@ from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.db.unit_of_work import Transactions
 from sluicegate.services.vault import AesVault
 
+pytest_plugins = ("tests.house",)
+
 _TEMPLATE = "sluicegate_template"
 
 

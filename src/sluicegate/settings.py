@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     swarm_active: int = Field(20, ge=1, le=500, description="How many torrents are fetched at the same time.")
     direct_active: int = Field(8, ge=1, le=500, description="How many links are downloaded at the same time.")
     direct_per_host: int = Field(8, ge=1, le=100, description="How many connections to one host at the same time.")
-    download_max_gib: int = Field(500, ge=1, description="Largest single file that is accepted, in GiB.")
+    download_max_gib: float = Field(500.0, gt=0, description="Largest single file that is accepted, in GiB.")
     media_active: int = Field(2, ge=1, le=100, description="How many media jobs run at the same time per worker.")
     crash_at: str = Field(
         "", description="For tests of crash safety only: the named point at which this process kills itself."

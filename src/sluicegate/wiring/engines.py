@@ -78,7 +78,7 @@ def _direct_options(settings: Settings) -> DirectOptions:
         folder=settings.data_dir / "direct",
         max_active=settings.direct_active,
         per_host=settings.direct_per_host,
-        max_bytes=settings.download_max_gib * _GIB,
+        max_bytes=int(settings.download_max_gib * _GIB),
     )
 
 

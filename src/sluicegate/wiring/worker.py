@@ -70,7 +70,9 @@ def _media_runs(installation: Installation, proxy: ForwardProxy) -> MediaRunServ
     settings = installation.settings
 
     seconds = settings.media_hours_max * 3600
-    limits = WorkshopLimits(media_bytes=settings.download_max_gib * _GIB, fetch_seconds=seconds, shape_seconds=seconds)
+    limits = WorkshopLimits(
+        media_bytes=int(settings.download_max_gib * _GIB), fetch_seconds=seconds, shape_seconds=seconds
+    )
     workshop = Workshop(settings.data_dir / "media", proxy.lease, limits=limits)
     return MediaRunService(installation.database.transactions, workshop, installation.storages, installation.clock)
 

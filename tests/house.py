@@ -1,0 +1,37 @@
+"""One running installation for all tests that use the product from outside: starting one takes seconds.
+
+It may reach 127.0.0.1 and nothing else, takes files of up to 64 MiB, and logs everything. Tests that share it hand in
+content of their own and leave it running and healthy.
+"""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.faults.server import Server
+
+__all__ = ["FILE_MAX", "house"]
+
+FILE_MAX = 64 << 20
+"""Bytes of the largest file that the shared installation downloads."""
+
+SETTINGS = {
+    "SLUICEGATE_EGRESS_ALLOW": "127.0.0.1",
+    "SLUICEGATE_DOWNLOAD_MAX_GIB": str(FILE_MAX / (1 << 30)),
+    "SLUICEGATE_LOG_LEVEL": "debug",
+}
+
+
+@pytest.fixture(scope="session")
+async def house() -> AsyncIterator[Server]:
+    """The running installation; the database's user must be able to reach its folder, unlike pytest's own."""
+    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
+    server = Server(home / "data", SETTINGS)
+    try:
+        await server.start()
+        yield server
+        await server.stop()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
