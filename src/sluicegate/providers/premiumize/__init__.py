@@ -1,0 +1,1 @@
+"""Premiumize.me: torrents, links and Usenet through one queue and a cloud folder."""
