@@ -1,0 +1,1 @@
+"""Real-Debrid: torrents and file hosters."""
