@@ -40,6 +40,7 @@ class Row:
     Attributes:
         how: how it is measured, so that a reader can judge the figures.
         rounds: runs of each side.
+        compares: False when the sides answer different questions, so that their ratio means nothing.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row:
     metrics: Sequence[Metric]
     sides: Mapping[str, Side]
     rounds: int = 5
+    compares: bool = True
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class Report:
     def ratios(self, metric: Metric) -> list[float]:
         """First side divided by second side, run by run: neighbours in time share the machine's mood."""
         sides = [self.values.get(side, {}).get(metric.name, []) for side in self.row.sides]
-        if len(sides) < 2 or not sides[0] or not sides[1]:
+        if not self.row.compares or len(sides) < 2 or not sides[0] or not sides[1]:
             return []
         return [first / second for first, second in zip(sides[0], sides[1], strict=True) if second]
 
