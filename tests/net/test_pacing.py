@@ -1,7 +1,7 @@
 """Upstream calls are spent within limits, in order of priority, and cool-downs are kept."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,55 +9,49 @@ from sluicegate.core.errors import (
     AccountLocked,
     ConnectionFailed,
     CoolingDown,
+    HeldBack,
     SlotsFull,
     UpstreamError,
+    UpstreamQuota,
     UpstreamRateLimited,
 )
 from sluicegate.core.manifest import CallLimit
-from sluicegate.net.pacing import Pacing, Priority
+from sluicegate.core.pacing import Priority
+from sluicegate.db.database import Database
+from sluicegate.net.flights import Flights
+from sluicegate.net.pacing import Pacing
+
+TEN = (CallLimit("*", 10, 60),)
 
 
-class World:
-    """Time that moves when everybody sleeps, to the earliest moment that somebody waits for."""
+class Clock:
+    """Time that moves when somebody sleeps."""
 
     def __init__(self) -> None:
-        self.time = 1000.0
-        self.sleepers: list[tuple[float, asyncio.Future[None]]] = []
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self.time, UTC)
-
-    def monotonic(self) -> float:
         return self.time
 
+    def monotonic(self) -> float:
+        return self.time.timestamp()
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
     async def sleep(self, seconds: float) -> None:
-        future = asyncio.get_running_loop().create_future()
-        self.sleepers.append((self.time + seconds, future))
-        await future
-
-    async def run(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Moves time on until all tasks are done."""
-        while not all(task.done() for task in tasks):
-            for _ in range(5):
-                await asyncio.sleep(0)
-            if self.sleepers:
-                self.sleepers.sort(key=lambda sleeper: sleeper[0])
-                self.time, future = self.sleepers.pop(0)
-                if not future.done():
-                    future.set_result(None)
+        self.advance(seconds)
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def pacing(world: World) -> Pacing:
-    return Pacing(world, sleep=world.sleep)
-
-
-TEN = (CallLimit("create", 10, 60),)
+def pacing(database: Database, clock: Clock) -> Pacing:
+    return Pacing(database.ledger(clock), clock, sleep=clock.sleep)
 
 
 async def call(
@@ -66,153 +60,146 @@ async def call(
     *,
     account: str = "a",
     limits=TEN,
-    calls: str = "create",
-    **options,
+    calls: str = "submit_magnet",
+    priority: Priority = Priority.PLAY,
 ) -> None:
-    async with pacing.slot(account, limits, calls=calls, **options):
+    async with pacing.turn(account, limits, calls=calls, priority=priority):
         if error is not None:
             raise error
 
 
-async def test_no_window_ever_holds_more_than_the_limit(world: World, pacing: Pacing) -> None:
-    times: list[float] = []
-
-    async def note() -> None:
-        async with pacing.slot("a", TEN, calls="create", priority=Priority.PLAY, patience=600):
-            times.append(world.time)
-
-    await world.run([asyncio.create_task(note()) for _ in range(35)])
-    assert len(times) == 35
-    for start in times:
-        assert sum(1 for time in times if start <= time < start + 60) <= 10
-    assert times[-1] - times[0] == pytest.approx(180, abs=2), "and no more time than needed is lost"
+async def failed(pacing: Pacing, error: UpstreamError, **options) -> None:
+    with pytest.raises(type(error)):
+        await call(pacing, error, **options)
 
 
-async def test_impatient_callers_fail_at_once_and_are_told_the_wait(world: World, pacing: Pacing) -> None:
-    for _ in range(10):
-        await call(pacing, priority=Priority.PLAY, patience=0)
-    world.time += 15
-    with pytest.raises(UpstreamRateLimited) as caught:
-        await call(pacing, priority=Priority.PLAY, patience=44)
-    assert caught.value.retry_after == pytest.approx(45)
-    assert not world.sleepers, "nobody slept before the refusal"
+async def test_the_lower_priorities_leave_a_part_of_the_account_to_the_higher_ones(pacing: Pacing):
+    for priority, fits in ((Priority.BACKGROUND, 7), (Priority.SYNC, 2), (Priority.PLAY, 1)):
+        for _ in range(fits):
+            await call(pacing, priority=priority)
+        with pytest.raises(HeldBack) as held:
+            await call(pacing, priority=priority)
+        assert held.value.retry_after
+        assert 55 < held.value.retry_after < 61
 
 
-async def test_lower_priorities_leave_room_for_playing(pacing: Pacing) -> None:
-    for _ in range(7):
-        await call(pacing, priority=Priority.BACKGROUND, patience=0)
-    with pytest.raises(UpstreamRateLimited):
-        await call(pacing, priority=Priority.BACKGROUND, patience=0)
-    for _ in range(2):
-        await call(pacing, priority=Priority.SYNC, patience=0)
-    with pytest.raises(UpstreamRateLimited):
-        await call(pacing, priority=Priority.SYNC, patience=0)
-    await call(pacing, priority=Priority.PLAY, patience=0)
-    with pytest.raises(UpstreamRateLimited):
-        await call(pacing, priority=Priority.PLAY, patience=0)
+async def test_a_limit_of_one_class_is_used_to_the_full(pacing: Pacing):
+    limits = (CallLimit("submit_magnet submit_torrent_file", 4, 60),)
+    for calls in ("submit_magnet", "submit_torrent_file") * 2:
+        await call(pacing, limits=limits, calls=calls, priority=Priority.BACKGROUND)
+    with pytest.raises(HeldBack):
+        await call(pacing, limits=limits, priority=Priority.BACKGROUND)
+    await call(pacing, limits=limits, calls="link", priority=Priority.BACKGROUND)
 
 
-async def test_players_go_first_when_all_wait(world: World, pacing: Pacing) -> None:
-    one = (CallLimit("link", 1, 10),)
-    order: list[str] = []
-
-    async def note(name: str, priority: Priority) -> None:
-        async with pacing.slot("a", one, calls="link", priority=priority, patience=600):
-            order.append(name)
-
-    await call(pacing, limits=one, calls="link")
-    tasks = [
-        asyncio.create_task(note("background", Priority.BACKGROUND)),
-        asyncio.create_task(note("sync", Priority.SYNC)),
-    ]
-    await asyncio.sleep(0)
-    tasks.append(asyncio.create_task(note("play", Priority.PLAY)))
-    await world.run(tasks)
-    assert order == ["play", "sync", "background"]
-
-
-async def test_a_waiter_that_gives_up_leaves_its_place(world: World, pacing: Pacing) -> None:
-    one = (CallLimit("link", 1, 10),)
-    await call(pacing, limits=one, calls="link")
-    first = asyncio.create_task(call(pacing, limits=one, calls="link", patience=60))
-    await asyncio.sleep(0)
-    second = asyncio.create_task(call(pacing, limits=one, calls="link", patience=60))
-    await asyncio.sleep(0)
-    first.cancel()
-    await world.run([first, second])
-    assert world.time < 1011, "it did not wait for the place of the one that left"
-    assert pacing.outlook("a", one)[0].used == 1
-
-
-async def test_classes_and_accounts_are_apart_and_the_star_counts_all(pacing: Pacing) -> None:
-    limits = (CallLimit("create", 1, 60), CallLimit("*", 3, 60))
-    options = {"limits": limits, "priority": Priority.PLAY, "patience": 0}
-    await call(pacing, **options)
-    with pytest.raises(UpstreamRateLimited):
-        await call(pacing, **options)
-    await call(pacing, account="b", **options)
-    await call(pacing, calls="list", **options)
-    await call(pacing, calls="list", **options)
-    with pytest.raises(UpstreamRateLimited):
-        await call(pacing, calls="list", **options)
+async def test_play_waits_for_its_turn_where_background_work_fails_at_once(pacing: Pacing, clock: Clock):
+    limits = (CallLimit("link", 1, 4),)
+    await call(pacing, limits=limits, calls="link")
+    with pytest.raises(HeldBack):
+        await call(pacing, limits=limits, calls="link", priority=Priority.BACKGROUND)
+    before = clock.monotonic()
+    await call(pacing, limits=limits, calls="link")
+    assert 4 < clock.monotonic() - before < 5
 
 
 @pytest.mark.parametrize(
-    ("error", "class_rests", "account_rests"),
+    ("error", "rests", "others_rest"),
     [
-        (UpstreamRateLimited(retry_after=20), 20, 0),
-        (UpstreamRateLimited(), 30, 0),
-        (SlotsFull(retry_after=20), 20, 0),
-        (SlotsFull(), 0, 0),
-        (CoolingDown(retry_after=20), 20, 20),
-        (CoolingDown(), 30, 30),
-        (AccountLocked(retry_after=20), 20, 20),
-        (ConnectionFailed(retry_after=5), 5, 0),
-        (ConnectionFailed(), 0, 0),
-        (CoolingDown(retry_after=10**9), 6 * 3600, 6 * 3600),
+        (UpstreamRateLimited(), 30, False),
+        (UpstreamRateLimited(retry_after=200), 200, False),
+        (UpstreamQuota(), 60, False),
+        (CoolingDown(retry_after=3600), 3600, True),
+        (AccountLocked(retry_after=100), 100, True),
+        (ConnectionFailed(retry_after=15), 15, False),
     ],
 )
-async def test_errors_teach_how_long_to_stay_away(
-    world: World, pacing: Pacing, error: UpstreamError, class_rests: float, account_rests: float
-) -> None:
-    with pytest.raises(type(error)):
-        await call(pacing, error)
-    for calls, rests in (("create", class_rests), ("other", account_rests)):
-        if rests:
-            with pytest.raises(UpstreamRateLimited) as caught:
-                await call(pacing, calls=calls, patience=0)
-            assert caught.value.retry_after == pytest.approx(rests)
-        else:
-            await call(pacing, calls=calls, patience=0)
-    await call(pacing, account="b", patience=0)
-    world.time += max(class_rests, account_rests)
-    await call(pacing, patience=0)
+async def test_what_the_provider_says_is_kept(pacing: Pacing, clock: Clock, error, rests, others_rest):
+    await failed(pacing, error, calls="link")
+    with pytest.raises(HeldBack) as held:
+        await call(pacing, calls="link")
+    assert held.value.retry_after == pytest.approx(rests, abs=1)
+    assert error.detail in held.value.detail
+    if others_rest:
+        with pytest.raises(HeldBack):
+            await call(pacing, calls="get")
+    else:
+        await call(pacing, calls="get")
+    clock.advance(rests + 1)
+    await call(pacing, calls="link")
 
 
-async def test_the_outlook_tells_what_is_left(world: World, pacing: Pacing) -> None:
-    for _ in range(3):
-        await call(pacing)
-    pacing.rest("a", 12, calls="create")
-    [state] = pacing.outlook("a", TEN)
-    assert (state.used, state.cooling_seconds) == (3, 12)
-    world.time += 61
-    [state] = pacing.outlook("a", TEN)
-    assert (state.used, state.cooling_seconds) == (0, 0)
+async def test_full_slots_keep_every_kind_of_create_away(pacing: Pacing):
+    await failed(pacing, SlotsFull(), calls="submit_magnet")
+    for calls in ("submit_torrent_file", "submit_nzb", "submit_web"):
+        with pytest.raises(HeldBack):
+            await call(pacing, calls=calls)
+    await call(pacing, calls="list_page")
 
 
-async def test_the_queue_of_an_account_is_bounded(pacing: Pacing) -> None:
-    one = (CallLimit("link", 1, 10),)
-    await call(pacing, limits=one, calls="link")
-    tasks = [asyncio.create_task(call(pacing, limits=one, calls="link", patience=1e9)) for _ in range(256)]
+async def test_a_fault_that_is_no_limit_lets_nothing_rest(pacing: Pacing):
+    await failed(pacing, ConnectionFailed(), calls="link")
+    await call(pacing, calls="link")
+
+
+async def test_being_held_back_teaches_nothing(pacing: Pacing, clock: Clock):
+    await failed(pacing, HeldBack(retry_after=500), calls="link")
+    clock.advance(1)
+    await call(pacing, calls="link")
+
+
+async def test_two_processes_learn_from_each_other(database: Database, clock: Clock):
+    first, second = (Pacing(database.ledger(clock), clock, sleep=clock.sleep) for _ in range(2))
+    await failed(first, CoolingDown(retry_after=900))
+    with pytest.raises(HeldBack):
+        await call(second)
+
+
+async def test_identical_reads_in_flight_are_one():
+    flights, calls, gate = Flights(), [], asyncio.Event()
+
+    async def read() -> str:
+        calls.append(1)
+        await gate.wait()
+        return "answer"
+
+    askers = [asyncio.create_task(flights.join("k", read())) for _ in range(5)]
+    other = asyncio.create_task(flights.join("other", read()))
     await asyncio.sleep(0)
-    with pytest.raises(UpstreamRateLimited, match="Too many"):
-        await call(pacing, limits=one, calls="link", patience=1e9)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    askers[0].cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    assert await asyncio.gather(*askers[1:], other) == ["answer"] * 5
+    assert len(calls) == 2
+    await flights.join("k", read())
+    assert len(calls) == 3, "an answer is not kept"
 
 
-async def test_ledgers_are_bounded(pacing: Pacing) -> None:
-    for number in range(10_050):
-        pacing.outlook(str(number), TEN)
-    assert len(pacing._ledgers) == 10_000
+async def test_the_last_asker_who_leaves_ends_the_call():
+    flights, ended = Flights(), []
+
+    async def read() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ended.append(1)
+            raise
+
+    askers = [asyncio.create_task(flights.join("k", read())) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    for asker in askers:
+        assert not ended
+        asker.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asker
+    assert ended
+
+
+async def test_an_error_reaches_every_asker():
+    flights = Flights()
+
+    async def read() -> None:
+        await asyncio.sleep(0)
+        raise ConnectionFailed
+
+    outcomes = await asyncio.gather(*(flights.join("k", read()) for _ in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ConnectionFailed] * 3

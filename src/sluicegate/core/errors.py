@@ -23,7 +23,8 @@ and on ``code``, never on message text. ``detail`` is a plain sentence for a per
     ├── UpstreamError             what a provider or remote host did to us
     │   ├── CredentialsRejected   ├── AccountLocked        ├── UpstreamPlanRequired
     │   ├── UpstreamLimit
-    │   │   ├── UpstreamRateLimited  ├── UpstreamQuota  ├── SlotsFull  └── CoolingDown
+    │   │   ├── UpstreamRateLimited  ├── UpstreamQuota  ├── SlotsFull  ├── CoolingDown
+    │   │   └── HeldBack          our own ledger said no; the provider was not asked
     │   ├── UpstreamUnavailable
     │   │   ├── UpstreamTimeout   ├── ConnectionFailed     └── UpstreamServerError
     │   ├── ProtocolError         an answer that cannot be understood
@@ -56,6 +57,7 @@ __all__ = [
     "ExtractionFailed",
     "FileGone",
     "ForbiddenAddress",
+    "HeldBack",
     "HosterDown",
     "HosterUnsupported",
     "IllegalMove",
@@ -345,6 +347,12 @@ class CoolingDown(UpstreamLimit):
     """The provider has put this account on a cool-down."""
 
     code = "cooling_down"
+
+
+class HeldBack(UpstreamLimit):
+    """The account's calls are used up for now, so the provider was not asked."""
+
+    code = "held_back"
 
 
 class UpstreamUnavailable(UpstreamError):

@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -15,7 +16,8 @@ class CallLimit:
     """A published limit: at most ``count`` calls of a class within ``seconds``.
 
     Attributes:
-        calls: call class that it covers; ``*`` covers every call of the account.
+        calls: what it covers: names of ``Provider`` methods, separated by spaces, that are counted together; ``*``
+            covers every call of the account.
         source: where it is published, or how it became known.
     """
 
@@ -23,6 +25,10 @@ class CallLimit:
     count: int
     seconds: float
     source: str = ""
+
+    def covers(self, calls: str) -> bool:
+        """Whether a call of this class counts against it."""
+        return self.calls == "*" or calls in self.calls.split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Manifest:
     poll_seconds: float
 
 
+@cache
 def read_manifest(package: str) -> Manifest:
     """The manifest beside the adapter in ``package`` (``sluicegate.providers.torbox``).
 

@@ -15,7 +15,9 @@ from sluicegate.core.accounts import Account, Credential
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.manifest import Manifest
 from sluicegate.core.media_jobs import MediaJob, MediaState
+from sluicegate.core.pacing import Priority
 from sluicegate.core.provider import Provider
 from sluicegate.core.secrets import Secret
 from sluicegate.core.sources import Source
@@ -375,8 +377,16 @@ class Providers(Protocol):
         """The adapter class, for its capabilities. Raises NotFound."""
         ...
 
-    def open(self, name: str, credential: Credential | None) -> Provider:
-        """An adapter for one account, wrapped with pacing; None for the local providers. Raises NotFound."""
+    def manifest(self, name: str) -> Manifest:
+        """Facts about a provider that needs an account. Raises NotFound."""
+        ...
+
+    def open(self, name: str, credential: Credential | None, *, priority: Priority = Priority.SYNC) -> Provider:
+        """An adapter for one account whose calls are spent through the ledger; None for the local providers.
+
+        ``priority`` says how long its calls may wait for their turn; one that would wait longer raises ``HeldBack``.
+        Raises NotFound.
+        """
         ...
 
 

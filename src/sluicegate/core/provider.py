@@ -81,6 +81,9 @@ class Provider(ABC):
     addressed_links: ClassVar[bool] = False
     """True when ``link`` passes the viewer's address on to the provider."""
 
+    poll_seconds: ClassVar[float] = 10.0
+    """Least time between two listings of one account that is considerate; the manifest tells it."""
+
     @classmethod
     def capabilities(cls) -> frozenset[Capability]:
         """The operations this adapter really overrides."""

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sluicegate.core.errors import InternalError, SluicegateError
-from sluicegate.core.ports import Vault
+from sluicegate.core.ports import Clock, Vault
 from sluicegate.core.tasks import Handlers
 from sluicegate.db.changes import DatabaseChanges
 from sluicegate.db.connector import Connector
 from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.db.engine import make_engine
+from sluicegate.db.ledger import HOLD_SECONDS, DatabaseLedger
 from sluicegate.db.listener import Listener
 from sluicegate.db.migrate import is_current, migrate
 from sluicegate.db.unit_of_work import Transactions
@@ -52,11 +54,16 @@ class Database:
         changes: the change feed.
     """
 
-    def __init__(self, connector: Connector, transactions: Transactions, listener: Listener) -> None:
+    def __init__(self, connector: Connector, engine: AsyncEngine, vault: Vault, listener: Listener) -> None:
         self._connector = connector
+        self._engine = engine
         self._listener = listener
-        self.transactions = transactions
+        self.transactions = Transactions(engine, vault)
         self.changes = DatabaseChanges(listener)
+
+    def ledger(self, clock: Clock | None = None, *, hold: float = HOLD_SECONDS) -> DatabaseLedger:
+        """The account ledger of this database; see ``DatabaseLedger`` for the arguments."""
+        return DatabaseLedger(self._engine, clock, hold=hold)
 
     def worker(
         self,
@@ -136,7 +143,7 @@ async def open_at(connector: Connector, vault: Vault, *, pool_size: int = _POOL_
         stack.push_async_callback(engine.dispose)
         await migrate(connector, engine)
         listener = await stack.enter_async_context(Listener(connector))
-        yield Database(connector, Transactions(engine, vault), listener)
+        yield Database(connector, engine, vault, listener)
 
 
 async def _connector(stack: AsyncExitStack, data_dir: Path | None, database_url: str | None) -> Connector:

@@ -45,6 +45,8 @@ __all__ = [
     "intents",
     "jobs",
     "keys",
+    "ledger_calls",
+    "ledger_rests",
     "media_jobs",
     "metadata",
     "traces",
@@ -248,4 +250,27 @@ media_jobs = Table(
     Index("ix_media_jobs_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
     Index("ix_media_jobs_unfinished", "id", postgresql_where=MEDIA_IS_ACTIVE),
     Index("ux_media_jobs_stored", "storage", "stored_key", unique=True),
+)
+
+ledger_calls = Table(
+    "ledger_calls",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    # No foreign key: an account's token is tried before the account is kept.
+    Column("account", Text, nullable=False),
+    Column("calls", Text, nullable=False),
+    Column("at", _Time, nullable=False),
+    Index(None, "account", "at"),
+    Index(None, "account", "calls", "at"),
+    comment="Upstream calls that still count; 'at' is when one ended, or while it is on its way the latest it can.",
+)
+
+ledger_rests = Table(
+    "ledger_rests",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("calls", Text, primary_key=True),
+    Column("until", _Time, nullable=False),
+    Column("reason", Text, nullable=False),
+    comment="Classes of calls ('*' for all) that rest because the provider asked for it.",
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sluicegate.core.accounts import Account, AccountState
 from sluicegate.core.errors import SluicegateError
+from sluicegate.core.pacing import Priority
 from sluicegate.core.ports import Providers, UnitOfWorkFactory
 from sluicegate.core.provider import Capability
 from sluicegate.core.sources import Magnet, Source, TorrentFile
@@ -41,7 +42,7 @@ class AccountProbe:
             async with asyncio.timeout(_DEADLINE):
                 async with self._transactions() as tx:
                     credential = await tx.accounts.credential(account.id)
-                async with self._providers.open(account.provider, credential) as provider:
+                async with self._providers.open(account.provider, credential, priority=Priority.BACKGROUND) as provider:
                     (answer,) = await provider.availability([info_hash])
                     return answer.cached
         except (SluicegateError, TimeoutError):

@@ -14,6 +14,7 @@ from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.links import Link
 from sluicegate.core.media_jobs import MediaState
 from sluicegate.core.names import mime_type_of
+from sluicegate.core.pacing import Priority
 from sluicegate.core.ports import Clock, Providers, Storages, UnitOfWorkFactory
 from sluicegate.services.link_cache import LinkCache, LinkKey
 from sluicegate.services.remote_bytes import LinkReader, RemoteBytes
@@ -142,7 +143,7 @@ class PlaybackService:
     async def _ask(self, key: LinkKey, provider_name: str) -> Link:
         async with self._transactions() as tx:
             credential = await tx.accounts.credential(key.account_id)
-        async with self._providers.open(provider_name, credential) as provider:
+        async with self._providers.open(provider_name, credential, priority=Priority.PLAY) as provider:
             return await provider.link(key.locator, viewer_address=key.address)
 
     def _key(self, job: Job, file: JobFile, viewer_address: str | None) -> LinkKey:

@@ -5,29 +5,54 @@ from dataclasses import dataclass
 
 from sluicegate.core.accounts import Credential
 from sluicegate.core.errors import InternalError, NotFound
+from sluicegate.core.manifest import Manifest, read_manifest
+from sluicegate.core.pacing import Priority
 from sluicegate.core.provider import Provider
 from sluicegate.core.storage import Storage
+from sluicegate.wiring.paced import Pacer
 
 __all__ = ["ProviderRegistry", "RemoteProvider", "StorageRegistry"]
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteProvider:
-    """A provider that is reached over the network: its adapter class, and how one is made for an account."""
+    """A provider that is reached over the network.
+
+    Attributes:
+        kind: the adapter's class.
+        make: makes an adapter for an account.
+        manifest: its facts; read from beside the adapter where it is not given.
+    """
 
     kind: type[Provider]
     make: Callable[[Credential], Provider]
+    manifest: Manifest | None = None
+
+    def facts(self) -> Manifest:
+        """The manifest."""
+        return self.manifest or read_manifest(self.kind.__module__.rpartition(".")[0])
 
 
 class ProviderRegistry:
     """Implements ``core.ports.Providers``.
 
     Local providers are known everywhere by their class; only the worker that holds the engines has them running.
+
+    Args:
+        remote: providers with accounts.
+        local: providers without.
+        pacer: spends the calls of accounts; None leaves them unpaced, for tests of other things.
     """
 
-    def __init__(self, remote: Mapping[str, RemoteProvider], local: Mapping[str, type[Provider]]) -> None:
+    def __init__(
+        self,
+        remote: Mapping[str, RemoteProvider],
+        local: Mapping[str, type[Provider]],
+        pacer: Pacer | None = None,
+    ) -> None:
         self._remote = dict(remote)
         self._local = dict(local)
+        self._pacer = pacer
         self._running: dict[str, Provider] = {}
 
     def names(self) -> tuple[str, ...]:
@@ -44,7 +69,11 @@ class ProviderRegistry:
             return self._local[name]
         return self._get(name).kind
 
-    def open(self, name: str, credential: Credential | None) -> Provider:
+    def manifest(self, name: str) -> Manifest:
+        """See the port."""
+        return self._get(name).facts()
+
+    def open(self, name: str, credential: Credential | None, *, priority: Priority = Priority.SYNC) -> Provider:
         """See the port."""
         if name in self._local:
             if name not in self._running:
@@ -55,7 +84,9 @@ class ProviderRegistry:
             return self._running[name]
         if credential is None:
             raise InternalError(f"The provider '{name}' needs an account.")
-        return self._get(name).make(credential)
+        remote = self._get(name)
+        adapter = remote.make(credential)
+        return self._pacer.pace(adapter, remote.facts(), credential, priority) if self._pacer else adapter
 
     def run_local(self, provider: Provider) -> None:
         """Makes a running local provider available; its owner closes it."""
