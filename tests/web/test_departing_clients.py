@@ -15,6 +15,7 @@ import pytest
 from tests.web.serving import Running, Source, content, running, serving, until
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sluicegate.web.limits import BoundedBody
 from sluicegate.web.protocol import ByteProtocol
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -328,3 +329,12 @@ def test_one_connection_serves_others_while_it_is_busy(tmp_path: Path) -> None:
         finally:
             stop.append(True)
             reader.join(10)
+
+
+def test_a_request_body_that_never_comes_does_not_hide_that_its_client_goes(tmp_path: Path) -> None:
+    source = Source(10**12)
+    with running(BoundedBody(serving(source), limit=1000, seconds=0.3)) as server:
+        connection = server.connect(receive_buffer=65_536)
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        until(lambda: source.closed == 1, 5)
+        connection.close()

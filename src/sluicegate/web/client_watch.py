@@ -1,9 +1,11 @@
 """Noticing within a response that its client has gone or does not read any more."""
 
 import asyncio
+import contextlib
 from types import TracebackType
 from typing import Final, Self
 
+from sluicegate.core.errors import SluicegateError
 from sluicegate.web.asgi import Receive
 
 __all__ = ["STALL_SECONDS", "ClientGone", "ClientWatch"]
@@ -69,8 +71,10 @@ class ClientWatch:
             self._timeout.reschedule(asyncio.get_running_loop().time() + self._stall_seconds)
 
     async def _watch(self) -> None:
-        # A request body, if there is one, is of no interest and dropped as it comes.
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        # A request body, if there is one, is of no interest and dropped as it comes; one that breaks our bounds
+        # (``web.limits``) ends the response as a disconnect does.
+        with contextlib.suppress(SluicegateError):
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
         self._gone = True
         self._timeout.reschedule(asyncio.get_running_loop().time())

@@ -42,8 +42,8 @@ def _local() -> Iterator[Measure]:
 ROW = Row(
     name="stalled clients",
     how=f"{_CLIENTS} clients ask for a huge file, read its head and nothing more; growth of the server's resident "
-    f"memory after {_SETTLE_SECONDS:g} s, divided by their number (socket buffers in the kernel are not in it). The first "
-    "run is not counted: it also pays for memory that the process keeps and uses again",
+    f"memory after {_SETTLE_SECONDS:g} s, divided by their number (socket buffers in the kernel are not in it). The "
+    "first run is not counted: it also pays for memory that the process keeps and uses again",
     metrics=(Metric("memory for one", "MiB", "under 8 MB", lambda medians, _: max(medians.values()) * MIB < 8e6),),
     sides={"proxied": _proxied, "local file": _local},
     rounds=3,
