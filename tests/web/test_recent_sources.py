@@ -2,12 +2,12 @@ import asyncio
 from uuid import uuid4
 
 import pytest
+from tests.web.serving import Source
 
 from sluicegate.core.byte_source import ByteSource
 from sluicegate.core.errors import NotReady
 from sluicegate.surfaces.bytes.recent_sources import RecentSources
 from sluicegate.web.signing import Grant
-from tests.web.serving import Source
 
 
 def grant() -> Grant:
