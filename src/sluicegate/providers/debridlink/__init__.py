@@ -1,0 +1,1 @@
+"""Debrid-Link: torrents and hoster links."""
