@@ -9,19 +9,33 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID, uuid4
 
-from sluicegate.core.accounts import AccountState
+from sluicegate.core.accounts import Account, AccountState
 from sluicegate.core.crash_points import CrashPoint, crash_point
-from sluicegate.core.errors import InvalidInput, Retry, SluicegateError, UpstreamError
+from sluicegate.core.errors import (
+    FileGone,
+    HosterUnsupported,
+    InvalidInput,
+    ProtocolError,
+    Retry,
+    SluicegateError,
+    SourceRejected,
+    TransferFailed,
+    UpstreamError,
+    UpstreamLimit,
+    UpstreamUnavailable,
+)
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState, check_move
+from sluicegate.core.pacing import Priority
 from sluicegate.core.ports import Clock, Providers, Task, UnitOfWork, UnitOfWorkFactory
 from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.sources import Source
 from sluicegate.core.trace import TraceEntry
 from sluicegate.core.transfers import Submission
+from sluicegate.services.account_pause import calls_for_a_person, is_usable, pause_account
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.listing import find_by_hash
-from sluicegate.services.rungs import Rung, hand_in, order_rungs
+from sluicegate.services.rungs import Rung, hand_in, order_rungs, submission_capability
 from sluicegate.services.task_kinds import ENGINE_CLEANUP, ENGINE_PLACE, sync_task
 
 __all__ = ["CascadeService"]
@@ -39,6 +53,8 @@ class _Attempt:
     source: Source
     trace: list[TraceEntry]
     errors: list[SluicegateError] = field(default_factory=list)
+    paused: list[Account] = field(default_factory=list)
+    """Accounts that could take it once a person has mended them."""
 
     def spent(self, rung: Rung) -> bool:
         """True when this rung refused the content or its transfer died."""
@@ -115,13 +131,19 @@ class CascadeService:
         async with self._transactions() as tx:
             accounts = await tx.accounts.page(attempt.job.user_id)
         for account in accounts:
-            if account.state in {AccountState.PAUSED, AccountState.DISABLED}:
-                words = account.reason or f"The account is {account.state}."
-                label = Rung(account.provider, account).label
-                await self._note(attempt, self._entry(label, "skipped", f"account-{account.state}", words))
+            if not is_usable(account):
+                await self._skip(attempt, account)
         cached = await self._probe.cached(accounts, attempt.source)
         rungs = order_rungs(attempt.source, accounts, cached, self._providers)
         return [rung for rung in rungs if not attempt.spent(rung)]
+
+    async def _skip(self, attempt: _Attempt, account: Account) -> None:
+        rung = Rung(account.provider, account)
+        could = self._providers.kind(account.provider).can(submission_capability(attempt.source))
+        if account.state is AccountState.PAUSED and could and not attempt.spent(rung):
+            attempt.paused.append(account)
+        words = account.reason or f"The account is {account.state}."
+        await self._note(attempt, self._entry(rung.label, "skipped", f"account-{account.state}", words))
 
     async def _try(self, attempt: _Attempt, rung: Rung) -> bool:
         """Asks one rung; True when it accepted, with everything recorded."""
@@ -147,14 +169,28 @@ class CascadeService:
                 found = await find_by_hash(provider, attempt.job.info_hash)
                 if found is not None:
                     return Submission(found.id, existing=True, transfer=found)
-            return await hand_in(provider, attempt.source)
+            try:
+                return await hand_in(provider, attempt.source)
+            except (UpstreamUnavailable, ProtocolError):
+                # It may have been created before the answer was lost; asking elsewhere would make it twice.
+                if (lost := await self._look(provider, attempt.job)) is None:
+                    raise
+                return lost
+
+    async def _look(self, provider: Provider, job: Job) -> Submission | None:
+        """The transfer that a create without an answer has made, if the provider shows one."""
+        try:
+            found = await find_by_hash(provider, job.info_hash) if provider.can(Capability.LIST) else None
+        except UpstreamError:
+            return None  # the intent stays open: the next try looks before it creates
+        return Submission(found.id, existing=True, transfer=found) if found else None
 
     async def _open(self, rung: Rung) -> Provider:
         if rung.account is None:
             return self._providers.open(rung.provider, None)
         async with self._transactions() as tx:
             credential = await tx.accounts.credential(rung.account.id)
-        return self._providers.open(rung.provider, credential)
+        return self._providers.open(rung.provider, credential, priority=Priority.BACKGROUND)
 
     async def _accepted(self, job: Job, rung: Rung, submission: Submission, latency_ms: int) -> None:
         # What our own engines have on disk is not "cached" in the sense of the contract.
@@ -182,7 +218,9 @@ class CascadeService:
 
     async def _refused(self, attempt: _Attempt, rung: Rung, error: SluicegateError, latency_ms: int) -> None:
         attempt.errors.append(error)
-        final = error.retry is Retry.NEVER
+        final = _refuses_the_content(error)
+        if rung.account is not None and calls_for_a_person(error, rung.account):
+            await pause_account(self._transactions, rung.account.id, error, self._clock.now())
         async with self._transactions() as tx:
             if final or _never_reached(error):
                 await tx.intents.close(attempt.job.id, rung.provider, rung.account_id)
@@ -203,7 +241,7 @@ class CascadeService:
 
     async def _conclude(self, attempt: _Attempt) -> float | None:
         """Nobody accepted: waits when any reason may pass, else fails with the last reason."""
-        waiting = [error for error in attempt.errors if error.retry is not Retry.NEVER]
+        waiting = [error for error in attempt.errors if not _refuses_the_content(error)]
         async with self._transactions() as tx:
             job = await tx.jobs.get(attempt.job.id, lock=True)
             if job.state.over:
@@ -213,6 +251,12 @@ class CascadeService:
                 if words != job.waiting:
                     await tx.jobs.update(replace(job, waiting=words))
                 return self._retry_delay(job, waiting)
+            if attempt.paused:
+                reason = attempt.paused[0].reason
+                words = f"Waiting for the account {Rung(attempt.paused[0].provider, attempt.paused[0]).label}: {reason}"
+                if words != job.waiting:
+                    await tx.jobs.update(replace(job, waiting=words))
+                return _RETRY_LAST
             check_move(job.state, JobState.FAILED)
             code, words = _last_words(attempt)
             await tx.jobs.update(replace(job, state=JobState.FAILED, error_code=code, error=words, waiting=""))
@@ -224,7 +268,7 @@ class CascadeService:
         asked = [error.retry_after for error in errors if error.retry_after is not None]
         age = (self._clock.now() - job.created_at).total_seconds()
         own = min(max(_RETRY_FIRST, age / 4), _RETRY_LAST)
-        return max(min(asked), 1.0) if asked else own
+        return min(max(min(asked), 1.0), _RETRY_LAST) if asked else own
 
     def _entry(self, rung: str, verdict: str, rule: str, words: str, latency_ms: int | None = None) -> TraceEntry:
         return TraceEntry(self._clock.now(), rung, verdict, rule, words, latency_ms)
@@ -235,7 +279,12 @@ class CascadeService:
 
 def _never_reached(error: SluicegateError) -> bool:
     """True when the provider certainly created nothing: it answered with a refusal or we never asked it."""
-    return error.retry is Retry.AFTER_CHANGE or isinstance(error, InvalidInput)
+    return error.retry is Retry.AFTER_CHANGE or isinstance(error, InvalidInput | UpstreamLimit)
+
+
+def _refuses_the_content(error: SluicegateError) -> bool:
+    """True when asking this rung again cannot help, as it is about the content and not about the provider's health."""
+    return isinstance(error, InvalidInput | SourceRejected | TransferFailed | FileGone | HosterUnsupported)
 
 
 def _last_words(attempt: _Attempt) -> tuple[str, str]:

@@ -3,31 +3,42 @@
 An error while asking changes nothing but the words of what is waited for: it never fails, finishes or removes a job.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid4
 
-from sluicegate.core.accounts import LOCAL_PROVIDERS, Account, AccountState
-from sluicegate.core.errors import NotFound, Retry, TransferMissing, UpstreamError
+from sluicegate.core.accounts import LOCAL_PROVIDERS
+from sluicegate.core.errors import (
+    HeldBack,
+    NotFound,
+    Retry,
+    TransferMissing,
+    TransferNotReady,
+    UnsafeSource,
+    UpstreamError,
+    UpstreamLimit,
+    UpstreamUnavailable,
+)
 from sluicegate.core.files import JobFile, RemoteFile
 from sluicegate.core.jobs import Job, JobState, check_move
 from sluicegate.core.names import mime_type_of
+from sluicegate.core.pacing import Priority
 from sluicegate.core.ports import Clock, Providers, Task, UnitOfWork, UnitOfWorkFactory
 from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.trace import TraceEntry
 from sluicegate.core.transfers import Transfer, TransferState
+from sluicegate.services.account_pause import is_usable, pause_account
 from sluicegate.services.listing import list_all
+from sluicegate.services.place_again import place_again, rung_label
 from sluicegate.services.progress import advance, worth_writing
-from sluicegate.services.rungs import Rung
-from sluicegate.services.task_kinds import ENGINE_STORE, PLACE
+from sluicegate.services.task_kinds import ENGINE_STORE
 
 __all__ = ["SyncAction", "SyncOutcome", "SyncService"]
 
 _LOCAL_EVERY: Final = 1.0
-_REMOTE_EVERY: Final = 10.0
 _ERROR_EVERY: Final = 30.0
 
 
@@ -63,23 +74,25 @@ class SyncService:
         """Brings all jobs of one account up to date.
 
         Returns:
-            Seconds until it should run again, or None when no job of this account is in flight.
+            Seconds until it should run again, or None when no job of this account is in flight, or the account is
+            paused, switched off or gone.
         """
-        async with self._transactions() as tx:
-            jobs = await tx.jobs.in_flight(provider, account_id)
-        if not jobs:
-            return None
         try:
+            jobs = await self._in_flight(provider, account_id)
+            if not jobs:
+                return None
             async with AsyncExitStack() as stack:
-                adapter = await stack.enter_async_context(await self._open(provider, account_id))
+                adapter = await stack.enter_async_context(await self._open(provider, account_id, Priority.SYNC))
                 by_id = {transfer.id: transfer for transfer in await list_all(adapter)}
-                for job in jobs:
-                    await self._apply(adapter, job, by_id.get(job.transfer_id))
+                stopped = await self._apply_all(adapter, jobs, by_id)
+                every = _LOCAL_EVERY if provider in LOCAL_PROVIDERS else adapter.poll_seconds
         except NotFound:
             return None
         except UpstreamError as error:
-            return await self._explain(jobs, account_id, error)
-        return _LOCAL_EVERY if provider in LOCAL_PROVIDERS else _REMOTE_EVERY
+            for job in jobs:
+                await self._say(job, error)
+            stopped, every = error, _ERROR_EVERY
+        return await self._next_run(account_id, stopped, every)
 
     async def run_one(self, user_id: UUID, job_id: UUID) -> SyncOutcome:
         """Asks about one job now, ahead of its account's turn.
@@ -92,19 +105,49 @@ class SyncService:
         if job.state.over or not job.transfer_id:
             return SyncOutcome(job, SyncAction.NO_CHANGE, _why_nothing_to_ask(job))
         try:
-            async with await self._open(job.provider, job.account_id) as adapter:
+            async with await self._open(job.provider, job.account_id, Priority.PLAY) as adapter:
                 transfer = await self._fetch(adapter, job)
                 after = await self._apply(adapter, job, transfer)
-        except UpstreamError as error:
+        except (UpstreamError, UnsafeSource) as error:
             return SyncOutcome(job, SyncAction.ERROR, error.action, reason=error.detail)
         return _outcome(job, after)
 
-    async def _open(self, provider: str, account_id: UUID | None) -> Provider:
+    async def _in_flight(self, provider: str, account_id: UUID | None) -> list[Job]:
+        async with self._transactions() as tx:
+            if account_id is not None and not is_usable(await tx.accounts.get(account_id)):
+                return []
+            return await tx.jobs.in_flight(provider, account_id)
+
+    async def _open(self, provider: str, account_id: UUID | None, priority: Priority) -> Provider:
         if account_id is None:
             return self._providers.open(provider, None)
         async with self._transactions() as tx:
             credential = await tx.accounts.credential(account_id)
-        return self._providers.open(provider, credential)
+        return self._providers.open(provider, credential, priority=priority)
+
+    async def _apply_all(
+        self, adapter: Provider, jobs: Sequence[Job], by_id: Mapping[str, Transfer]
+    ) -> UpstreamError | None:
+        """Writes a listing's news into the jobs. One transfer's trouble is its job's alone.
+
+        Returns:
+            The error after which nothing more was asked of the provider, or None. News that need no call are written
+            all the same; the others come with the next listing.
+        """
+        stopped: UpstreamError | None = None
+        for job in jobs:
+            transfer = by_id.get(job.transfer_id)
+            if stopped is not None and _needs_a_call(transfer):
+                continue
+            try:
+                # A page that moves while it is read can hide a transfer: only the provider's own "no" counts.
+                await self._apply(adapter, job, transfer or await self._fetch(adapter, job))
+            except UnsafeSource as error:
+                await self._place_again(job, error.code, f"{error.detail} {error.action}", spent=True)
+            except UpstreamError as error:
+                await self._say(job, error)
+                stopped = error if _concerns_all(error) else stopped
+        return stopped
 
     async def _fetch(self, adapter: Provider, job: Job) -> Transfer | None:
         if not adapter.can(Capability.GET):
@@ -163,26 +206,9 @@ class SyncService:
 
     async def _place_again(self, job: Job, rule: str, words: str, *, spent: bool = False) -> Job:
         """The transfer is gone or dead: the job goes back to the cascade, which skips the spent rung."""
+        verdict = "failed" if spent else "lost"
         async with self._transactions() as tx:
-            current = await tx.jobs.get(job.id, lock=True)
-            if current.state.over or current.transfer_id != job.transfer_id:
-                return current
-            check_move(current.state, JobState.QUEUED)
-            verdict = "failed" if spent else "lost"
-            await tx.traces.add(job.id, await self._entry(tx, job, verdict, rule, words))
-            await tx.tasks.add(Task(PLACE, str(job.id)))
-            return await tx.jobs.update(
-                replace(
-                    current,
-                    state=JobState.QUEUED,
-                    provider="",
-                    account_id=None,
-                    transfer_id="",
-                    progress=0.0,
-                    speed=None,
-                    waiting=f"{words} Trying the next way.",
-                )
-            )
+            return await place_again(tx, job, self._clock.now(), verdict=verdict, rule=rule, words=words)
 
     async def _write(self, job_id: UUID, change: Callable[[Job], Job]) -> Job:
         async with self._transactions() as tx:
@@ -193,27 +219,36 @@ class SyncService:
             check_move(current.state, after.state)
             return await tx.jobs.update(after)
 
-    async def _explain(self, jobs: Sequence[Job], account_id: UUID | None, error: UpstreamError) -> float | None:
-        """Says on every job what is wrong; pauses the account when only a person can mend it."""
+    async def _say(self, job: Job, error: UpstreamError) -> None:
+        """Says on a job what is wrong; that its turn comes a little later is nothing to report."""
         words = f"{error.detail} {error.action}"
-        for job in jobs:
-            if job.waiting != words:
-                await self._write(job.id, lambda current: replace(current, waiting=words, speed=None))
-        if error.retry is Retry.AFTER_CHANGE and account_id is not None:
-            await self._pause(account_id, words)
-            return None
-        return error.retry_after if error.retry_after is not None else _ERROR_EVERY
+        if job.waiting != words and not isinstance(error, HeldBack | TransferNotReady):
+            await self._write(job.id, lambda current: replace(current, waiting=words, speed=None))
 
-    async def _pause(self, account_id: UUID, words: str) -> None:
-        async with self._transactions() as tx:
-            account: Account = await tx.accounts.get(account_id)
-            await tx.accounts.update(
-                replace(account, state=AccountState.PAUSED, reason=words, checked_at=self._clock.now())
-            )
+    async def _next_run(self, account_id: UUID | None, stopped: UpstreamError | None, every: float) -> float | None:
+        """When to come back; never, until a person has mended the account, where only a person can."""
+        if stopped is None:
+            return every
+        if stopped.retry is Retry.AFTER_CHANGE and account_id is not None:
+            await pause_account(self._transactions, account_id, stopped, self._clock.now())
+            return None
+        return max(stopped.retry_after, 1.0) if stopped.retry_after is not None else max(every, _ERROR_EVERY)
 
     async def _entry(self, tx: UnitOfWork, job: Job, verdict: str, rule: str, words: str) -> TraceEntry:
-        account = await tx.accounts.get(job.account_id) if job.account_id else None
-        return TraceEntry(self._clock.now(), Rung(job.provider, account).label, verdict, rule, words)
+        label = await rung_label(tx, job.provider, job.account_id)
+        return TraceEntry(self._clock.now(), label, verdict, rule, words)
+
+
+def _needs_a_call(transfer: Transfer | None) -> bool:
+    """Whether this news cannot be written without asking the provider once more."""
+    if transfer is None or transfer.state is TransferState.SELECTING:
+        return True
+    return transfer.state is TransferState.READY and transfer.files is None
+
+
+def _concerns_all(error: UpstreamError) -> bool:
+    """Whether the next call would most likely meet the same error."""
+    return isinstance(error, UpstreamLimit | UpstreamUnavailable) or error.retry is Retry.AFTER_CHANGE
 
 
 def _job_file(job_id: UUID, file: RemoteFile) -> JobFile:
