@@ -12,12 +12,16 @@ from typing import Protocol
 from uuid import UUID
 
 from sluicegate.core.accounts import Account, Credential
+from sluicegate.core.addons import AddonRepository
+from sluicegate.core.audit import AuditRepository
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.learned import LearnedRepository, RateRepository
 from sluicegate.core.manifest import Manifest
 from sluicegate.core.media_jobs import MediaJob, MediaState
 from sluicegate.core.pacing import Priority
+from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.provider import Provider
 from sluicegate.core.secrets import Secret
 from sluicegate.core.sources import Source
@@ -141,7 +145,7 @@ class KeyRepository(Protocol):
         ...
 
     async def verify(self, prefix: str, fingerprint: bytes) -> Key | None:
-        """The unrevoked key with this prefix and fingerprint (compared in constant time), or None."""
+        """The valid key with this prefix and fingerprint (compared in constant time), or None."""
         ...
 
     async def touch(self, key_id: UUID, at: datetime) -> None:
@@ -157,7 +161,7 @@ class KeyRepository(Protocol):
         ...
 
     async def revoke(self, key_id: UUID, at: datetime) -> bool:
-        """True when it was valid until now."""
+        """Ends a key at this time, which may be ahead; True when it is valid now."""
         ...
 
 
@@ -328,6 +332,11 @@ class UnitOfWork(Protocol):
     intents: IntentRepository
     media_jobs: MediaJobRepository
     tasks: TaskQueue
+    addons: AddonRepository
+    policies: PolicyRepository
+    audits: AuditRepository
+    learned: LearnedRepository
+    rates: RateRepository
 
 
 class UnitOfWorkFactory(Protocol):

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sluicegate.core.errors import InternalError, SluicegateError
 from sluicegate.core.ports import Clock, Vault
 from sluicegate.core.tasks import Handlers
+from sluicegate.db.access_changes import AccessChanges
 from sluicegate.db.changes import DatabaseChanges
 from sluicegate.db.connector import Connector
 from sluicegate.db.embedded import EmbeddedPostgres
@@ -52,6 +53,7 @@ class Database:
     Attributes:
         transactions: opens units of work.
         changes: the change feed.
+        access_changes: tells when keys, add-ons, policies or accounts change.
     """
 
     def __init__(self, connector: Connector, engine: AsyncEngine, vault: Vault, listener: Listener) -> None:
@@ -60,6 +62,7 @@ class Database:
         self._listener = listener
         self.transactions = Transactions(engine, vault)
         self.changes = DatabaseChanges(listener)
+        self.access_changes = AccessChanges(listener)
 
     def ledger(self, clock: Clock | None = None, *, hold: float = HOLD_SECONDS) -> DatabaseLedger:
         """The account ledger of this database; see ``DatabaseLedger`` for the arguments."""

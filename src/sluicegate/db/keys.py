@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.keys import Key, KeyKind
@@ -31,7 +31,7 @@ class Keys:
 
     async def verify(self, prefix: str, fingerprint: bytes) -> Key | None:
         """See the port."""
-        statement = select(*_COLUMNS, keys.c.fingerprint).where(keys.c.prefix == prefix, keys.c.revoked_at.is_(None))
+        statement = select(*_COLUMNS, keys.c.fingerprint).where(keys.c.prefix == prefix, _valid())
         rows = await many(self._connection, statement)
         matching = [row for row in rows if hmac.compare_digest(row["fingerprint"], fingerprint)]
         return _key(matching[0]) if matching else None
@@ -66,9 +66,13 @@ class Keys:
 
     async def revoke(self, key_id: UUID, at: datetime) -> bool:
         """See the port."""
-        valid = keys.c.revoked_at.is_(None)
-        statement = update(keys).where(keys.c.id == key_id, valid).values(revoked_at=at).returning(keys.c.id)
+        statement = update(keys).where(keys.c.id == key_id, _valid()).values(revoked_at=at).returning(keys.c.id)
         return await first(self._connection, statement) is not None
+
+
+def _valid() -> ColumnElement[bool]:
+    """A rotated key ends ahead of now, so that whoever uses it has time to change over."""
+    return or_(keys.c.revoked_at.is_(None), keys.c.revoked_at > func.now())
 
 
 def _key(row: RowMapping) -> Key:

@@ -6,13 +6,21 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sluicegate.core import ports
+from sluicegate.core.addons import AddonRepository
+from sluicegate.core.audit import AuditRepository
+from sluicegate.core.learned import LearnedRepository, RateRepository
+from sluicegate.core.policies import PolicyRepository
 from sluicegate.db.accounts import Accounts
+from sluicegate.db.addons import Addons
+from sluicegate.db.audit import Audits
 from sluicegate.db.failures import translated
 from sluicegate.db.files import Files
 from sluicegate.db.intents import Intents
 from sluicegate.db.jobs import Jobs
 from sluicegate.db.keys import Keys
+from sluicegate.db.learned import Learned, Rates
 from sluicegate.db.media_jobs import MediaJobs
+from sluicegate.db.policies import Policies
 from sluicegate.db.queue import Tasks
 from sluicegate.db.traces import Traces
 from sluicegate.db.users import Users
@@ -32,6 +40,11 @@ class Transaction:
     intents: ports.IntentRepository
     media_jobs: ports.MediaJobRepository
     tasks: ports.TaskQueue
+    addons: AddonRepository
+    policies: PolicyRepository
+    audits: AuditRepository
+    learned: LearnedRepository
+    rates: RateRepository
 
     def __init__(self, connection: AsyncConnection, vault: ports.Vault) -> None:
         self.users = Users(connection)
@@ -43,6 +56,11 @@ class Transaction:
         self.intents = Intents(connection)
         self.media_jobs = MediaJobs(connection)
         self.tasks = Tasks(connection)
+        self.addons = Addons(connection)
+        self.policies = Policies(connection)
+        self.audits = Audits(connection)
+        self.learned = Learned(connection)
+        self.rates = Rates(connection)
 
 
 class Transactions:

@@ -1,0 +1,91 @@
+"""The audit of the gateway: one row per call, refused ones included, and a child row per provider. Append-only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+__all__ = ["AuditRepository", "AuditedCall", "AuditedProvider", "UsagePoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedProvider:
+    """What one provider contributed to a call.
+
+    Attributes:
+        provider: the slug that was asked for.
+        status: 200, or the status of its error.
+        error_code: the ``rg.*`` code that was answered, or None.
+        upstream_code: the provider's own code or status, as data.
+        duration_ms: from the start of the fan-out to its answer or its deadline.
+    """
+
+    provider: str
+    status: int
+    error_code: str | None
+    upstream_code: str
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedCall:
+    """A call of the gateway as it is kept. Nothing here is secret: paths have no query and no credential.
+
+    Attributes:
+        addon: the identifier that was presented, if it looks like one; proven only when ``addon_proven``.
+        user_id: owner of the proxy key; None in direct mode and before a key is recognised.
+        duration_ms: from the request's head to the answer.
+        upstream_ms: how much of that the slowest provider took.
+    """
+
+    request_id: UUID
+    created_at: datetime
+    addon: str
+    addon_proven: bool
+    user_id: UUID | None
+    key_id: UUID | None
+    caller_ip: str
+    operation: str
+    method: str
+    path: str
+    providers: tuple[str, ...]
+    http_status: int
+    error_code: str | None
+    duration_ms: float
+    upstream_ms: float
+    answers: tuple[AuditedProvider, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePoint:
+    """Calls of one day, add-on and operation, for charts."""
+
+    day: datetime
+    addon: str
+    operation: str
+    calls: int
+    refused: int
+    mean_ms: float
+
+
+class AuditRepository(Protocol):
+    """Audited calls."""
+
+    async def add(self, calls: Sequence[AuditedCall]) -> None:
+        """Appends them in one go; one that is there already is left alone."""
+        ...
+
+    async def page(
+        self, user_id: UUID, *, limit: int, before: datetime | None = None, addon: str | None = None
+    ) -> list[AuditedCall]:
+        """Those of one user, newest first, older than ``before``."""
+        ...
+
+    async def usage(self, user_id: UUID, *, since: datetime) -> list[UsagePoint]:
+        """Sums by day, add-on and operation."""
+        ...
+
+    async def forget(self, before: datetime) -> int:
+        """Deletes what is older; how many calls that were."""
+        ...

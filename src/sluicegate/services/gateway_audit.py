@@ -1,0 +1,74 @@
+"""Writes the gateway's audit off the request path: in batches, from a bounded buffer, with retention."""
+
+import asyncio
+import logging
+from collections import deque
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sluicegate.core.audit import AuditedCall, UsagePoint
+from sluicegate.core.errors import SluicegateError
+from sluicegate.core.ports import Clock, UnitOfWorkFactory
+
+__all__ = ["AuditService"]
+
+_log: Final = logging.getLogger(__name__)
+_WAITING_MAX: Final = 20_000
+_BATCH: Final = 500
+_USAGE_DAYS_MAX: Final = 366
+
+
+class AuditService:
+    """Keeps calls and tells a user about the own ones."""
+
+    def __init__(self, transactions: UnitOfWorkFactory, clock: Clock, *, retention: timedelta) -> None:
+        self._transactions = transactions
+        self._clock = clock
+        self._retention = retention
+        self._waiting: deque[AuditedCall] = deque()
+        self._lost = 0
+        self._writing = asyncio.Lock()
+
+    def note(self, call: AuditedCall) -> None:
+        """Remembers a call for the next ``flush``; when the database lags far behind, new ones are lost."""
+        if len(self._waiting) < _WAITING_MAX:
+            self._waiting.append(call)
+        else:
+            self._lost += 1
+
+    async def flush(self) -> None:
+        """Writes what waits. When it cannot be written it waits on."""
+        async with self._writing:
+            if self._lost:
+                _log.error("%d audited calls were lost: the database lags behind", self._lost)
+                self._lost = 0
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+                try:
+                    async with self._transactions() as tx:
+                        await tx.audits.add(batch)
+                except SluicegateError as error:
+                    self._waiting.extendleft(reversed(batch))
+                    _log.warning("audited calls wait to be written: %s", error.detail)
+                    return
+
+    async def forget_old(self) -> None:
+        """Deletes calls beyond the retention."""
+        async with self._transactions() as tx:
+            await tx.audits.forget(self._clock.now() - self._retention)
+
+    async def history(
+        self, user_id: UUID, *, limit: int, before: datetime | None = None, addon: str | None = None
+    ) -> list[AuditedCall]:
+        """A user's own calls, newest first, those that have just been made included."""
+        await self.flush()
+        async with self._transactions() as tx:
+            return await tx.audits.page(user_id, limit=limit, before=before, addon=addon)
+
+    async def usage(self, user_id: UUID, *, days: int) -> list[UsagePoint]:
+        """Sums of a user's own calls by day, add-on and operation."""
+        await self.flush()
+        since = self._clock.now() - timedelta(days=max(1, min(days, _USAGE_DAYS_MAX)))
+        async with self._transactions() as tx:
+            return await tx.audits.usage(user_id, since=since)

@@ -1,0 +1,106 @@
+"""Asking several providers at once: one deadline, one answer each, and nobody waits for the slowest beyond it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from sluicegate.core.accounts import Credential
+from sluicegate.core.errors import InternalError, NotSupported, SluicegateError, UpstreamTimeout
+from sluicegate.core.gateway import GatewayRefused, ProblemCode
+from sluicegate.core.pacing import Priority
+from sluicegate.core.ports import Providers
+from sluicegate.core.provider import Provider
+
+__all__ = ["Answered", "FanOut", "Target"]
+
+T = TypeVar("T")
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A provider that a call is for.
+
+    Attributes:
+        slug: the gateway's public name of it.
+        provider: house name.
+        credential: what to act with; None when ``problem`` says why there is none.
+    """
+
+    slug: str
+    provider: str
+    credential: Credential | None
+    problem: GatewayRefused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[T]):
+    """What one provider contributed: a value or an error, and how long it took.
+
+    Attributes:
+        seconds: since the fan-out began.
+    """
+
+    target: Target
+    seconds: float
+    value: T | None = None
+    error: SluicegateError | None = None
+
+
+class FanOut:
+    """Runs one piece of work per target, concurrently."""
+
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
+        self._ending: set[asyncio.Task[object]] = set()
+
+    async def run(
+        self, targets: Sequence[Target], work: Callable[[Target, Provider], Awaitable[T]], *, deadline: float
+    ) -> list[Answered[T]]:
+        """One answer per target, in order, within ``deadline`` seconds whatever the providers do."""
+        began = time.monotonic()
+        tasks = [asyncio.create_task(self._one(target, work, began)) for target in targets]
+        try:
+            await asyncio.wait(tasks, timeout=deadline)
+        finally:
+            for task in tasks:
+                if not task.done():
+                    task.cancel()
+                    # Referred to until it has ended; nobody waits for it.
+                    self._ending.add(task)
+                    task.add_done_callback(self._ending.discard)
+        return [
+            task.result() if task.done() and not task.cancelled() else _late(target, deadline)
+            for task, target in zip(tasks, targets, strict=True)
+        ]
+
+    async def _one(self, target: Target, work: Callable[[Target, Provider], Awaitable[T]], began: float) -> Answered[T]:
+        if target.problem is not None:
+            return Answered(target, 0.0, error=target.problem)
+        try:
+            async with self._open(target) as provider:
+                value = await work(target, provider)
+        except SluicegateError as error:
+            return Answered(target, time.monotonic() - began, error=error)
+        except Exception as error:  # noqa: BLE001 - one provider's bug must not take the others' answers along
+            _log.error("an unexpected error came from %s", target.provider, exc_info=error)
+            return Answered(target, time.monotonic() - began, error=InternalError())
+        return Answered(target, time.monotonic() - began, value=value)
+
+    def _open(self, target: Target) -> Provider:
+        if target.provider not in self._providers.names():
+            raise GatewayRefused(
+                ProblemCode.PROVIDER_ADAPTER_MISSING, f"This installation has no adapter for {target.slug}."
+            )
+        if target.credential is None:
+            raise NotSupported(f"{target.slug} needs a credential.", provider=target.provider)
+        return self._providers.open(target.provider, target.credential, priority=Priority.PLAY)
+
+
+def _late(target: Target, deadline: float) -> Answered[T]:
+    error = UpstreamTimeout(f"{target.slug} did not answer within {deadline:g} seconds.", provider=target.provider)
+    return Answered(target, deadline, error=error)
