@@ -163,7 +163,10 @@ class SyncService:
             return await self._place_again(job, "transfer_missing", "The provider no longer lists this transfer.")
         if transfer.state is TransferState.FAILED:
             words = "The provider gave up on it" + (f": {transfer.detail}" if transfer.detail else ".")
-            return await self._place_again(job, "transfer_failed", words, spent=True)
+            after = await self._place_again(job, "transfer_failed", words, spent=True)
+            if adapter.name in LOCAL_PROVIDERS:
+                await adapter.remove(transfer.id)  # its unfinished bytes lie here, and no job names them any more
+            return after
         if transfer.state is TransferState.SELECTING and adapter.can(Capability.SELECT):
             await adapter.select(transfer.id)
         if transfer.state is TransferState.READY:
