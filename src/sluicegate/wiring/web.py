@@ -5,6 +5,8 @@ from typing import Any, Final, cast
 
 from litestar import Litestar, Request, Response, Router
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 
 from sluicegate import __version__
 from sluicegate.core.errors import SluicegateError
@@ -19,6 +21,10 @@ from sluicegate.surfaces.ops import routes as ops
 from sluicegate.surfaces.ops.metrics import Metrics
 from sluicegate.surfaces.ops.probes import Probe
 from sluicegate.web.asgi import Application, Receive, Scope, Send
+from sluicegate.web.limits import BoundedBody
+from sluicegate.web.openapi import SurfaceDocument, docs_router
+from sluicegate.web.peer import RealPeer, TrustedProxies
+from sluicegate.web.security_headers import with_security_headers
 from sluicegate.wiring.engines import engines_run_elsewhere
 from sluicegate.wiring.installation import Installation
 
@@ -30,17 +36,45 @@ _DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {"/v1": library_error, "/jobs": m
 """Whose words a path speaks when no route takes it: the framework decides that before it asks a router."""
 
 
+DOCUMENTS: Final = (
+    SurfaceDocument("library", "Torrent library", ("/v1",), "Magnets, torrents and links become files you can stream."),
+    SurfaceDocument("media-jobs", "Media jobs", ("/jobs",), "Pages and playlists become media files."),
+    SurfaceDocument("operations", "Operations", ("/healthz", "/readyz", "/metrics"), "For whoever runs this server."),
+)
+"""The API pages below ``/docs``."""
+
+_BODY_MAX: Final = 64 * 1024 * 1024
+"""Whatever a surface allows, no request body is larger."""
+
+_OPENAPI: Final = OpenAPIConfig(
+    title="Sluicegate",
+    version=__version__,
+    path="/openapi",
+    render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+    components=Components(
+        security_schemes={
+            "library_key": SecurityScheme(type="http", scheme="bearer", description="A key tu_…"),
+            "media_key": SecurityScheme(
+                type="apiKey", name="x-api-key", security_scheme_in="header", description="A key sk_…"
+            ),
+        }
+    ),
+)
+
+
 def make_app(installation: Installation) -> Application:
     """The application of one process."""
     metrics = Metrics()
     app = Litestar(
-        route_handlers=_surfaces(installation, metrics),
+        route_handlers=[*_surfaces(installation, metrics), docs_router(DOCUMENTS)],
         exception_handlers={Exception: _answer_by_path},
-        openapi_config=OpenAPIConfig(title="Sluicegate", version=__version__, path="/openapi"),
+        openapi_config=_OPENAPI,
         logging_config=None,
     )
     file_bytes = application(installation.playback, installation.signer)
-    return metrics.measuring(_with_bytes(file_bytes, cast("Application", app)))
+    whole = BoundedBody(_with_bytes(file_bytes, cast("Application", app)), limit=_BODY_MAX)
+    proxies = TrustedProxies.parse(installation.settings.trusted_proxies)
+    return RealPeer(metrics.measuring(with_security_headers(whole)), proxies)
 
 
 def _with_bytes(file_bytes: Application, app: Application) -> Application:

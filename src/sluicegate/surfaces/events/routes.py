@@ -44,6 +44,7 @@ def router(changes: Changes, keys: KeyVerifier, *, timing: Timing | None = None)
         route_handlers=[events],
         dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},
         exception_handlers=EXCEPTION_HANDLERS,
+        security=[{"library_key": []}],
         tags=["library"],
     )
 

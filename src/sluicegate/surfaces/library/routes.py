@@ -80,6 +80,7 @@ def router(services: LibraryServices) -> Router:
         },
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=UPLOAD_MAX,
+        security=[{"library_key": []}],
         tags=["library"],
     )
 

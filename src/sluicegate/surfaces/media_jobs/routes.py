@@ -63,6 +63,7 @@ def router(services: MediaServices) -> Router:
         },
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=_BODY_MAX,
+        security=[{"media_key": []}],
         tags=["media jobs"],
     )
 
