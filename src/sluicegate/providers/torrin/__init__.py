@@ -1,0 +1,1 @@
+"""Torrin: torrents, Usenet and web downloads, over its native API."""
