@@ -1,0 +1,1 @@
+"""StremThru: any store that speaks its API, named by the account's base URL."""
