@@ -17,6 +17,7 @@ from sluicegate.settings import Role, Settings
 from sluicegate.web.server import server_config
 from sluicegate.wiring.installation import Installation, open_installation
 from sluicegate.wiring.log import configure_logging
+from sluicegate.wiring.sandbox import sandbox_server
 from sluicegate.wiring.web import make_app
 from sluicegate.wiring.worker import running_worker
 
@@ -35,7 +36,11 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop))
         listener = _listen(settings) if settings.role is not Role.WORKER else None
-        installation = await stack.enter_async_context(open_installation(settings))
+        sandbox = None
+        if settings.sandbox:
+            sandbox = await stack.enter_async_context(sandbox_server(settings))
+            print(f"sandbox {sandbox}", flush=True)  # noqa: T201
+        installation = await stack.enter_async_context(open_installation(settings, sandbox=sandbox))
         if listener is not None and settings.public_url is None:
             installation.base_url.value = _url(listener, settings.host)
         if settings.role is not Role.WEB:

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     direct_per_host: int = Field(8, ge=1, le=100, description="How many connections to one host at the same time.")
     download_max_gib: float = Field(500.0, gt=0, description="Largest single file that is accepted, in GiB.")
     media_active: int = Field(2, ge=1, le=100, description="How many media jobs run at the same time per worker.")
+    sandbox: bool = Field(
+        default=False, description="Whether a server runs the provider sandbox and talks to it instead of providers."
+    )
     crash_at: str = Field(
         "", description="For tests of crash safety only: the named point at which this process kills itself."
     )

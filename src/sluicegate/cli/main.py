@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import jobs, keys, users
+from sluicegate.cli import accounts, jobs, keys, users
 from sluicegate.cli.doctor import doctor
 from sluicegate.cli.get import get
 from sluicegate.cli.output import EXIT_CODES
+from sluicegate.cli.sandbox import sandbox
 from sluicegate.cli.serve import serve
 
 __all__ = ["app", "main"]
@@ -25,9 +26,11 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(get)
 app.command()(doctor)
+app.command()(sandbox)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.app, name="accounts")
 
 
 @app.callback(invoke_without_command=True)

@@ -19,13 +19,16 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to serve on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="8787")] = None,
     role: Annotated[Role | None, typer.Option(help="What this process does.", show_default="all")] = None,
+    sandbox: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--sandbox", help="Run the provider sandbox and talk to it instead of the providers.")
+    ] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Serves until Ctrl-C; prints "ready http://HOST:PORT" on stdout once it answers."""
     from sluicegate.app import serve as run_server
 
-    settings = load(data_dir, database_url, host=host, port=port, role=role)
+    settings = load(data_dir, database_url, host=host, port=port, role=role, sandbox=sandbox or None)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run_server(settings))

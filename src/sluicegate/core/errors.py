@@ -299,7 +299,7 @@ class CredentialsRejected(UpstreamError):
 
     code = "credentials_rejected"
     retry = Retry.AFTER_CHANGE
-    action = "Make a new token at the provider and store it with 'sluicegate accounts add'."
+    action = "Make a new token at the provider and store it with 'sluicegate accounts add' or 'accounts rotate'."
 
 
 class AccountLocked(UpstreamError):

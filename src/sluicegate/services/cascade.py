@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID, uuid4
 
-from sluicegate.core.accounts import Account, AccountState
+from sluicegate.core.accounts import Account
 from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.errors import (
     FileGone,
@@ -54,7 +54,7 @@ class _Attempt:
     trace: list[TraceEntry]
     errors: list[SluicegateError] = field(default_factory=list)
     paused: list[Account] = field(default_factory=list)
-    """Accounts that could take it once a person has mended them."""
+    """Accounts that could take it once a person has mended them or switched them on."""
 
     def spent(self, rung: Rung) -> bool:
         """True when this rung refused the content or its transfer died."""
@@ -140,7 +140,7 @@ class CascadeService:
     async def _skip(self, attempt: _Attempt, account: Account) -> None:
         rung = Rung(account.provider, account)
         could = self._providers.kind(account.provider).can(submission_capability(attempt.source))
-        if account.state is AccountState.PAUSED and could and not attempt.spent(rung):
+        if could and not attempt.spent(rung):
             attempt.paused.append(account)
         words = account.reason or f"The account is {account.state}."
         await self._note(attempt, self._entry(rung.label, "skipped", f"account-{account.state}", words))
@@ -194,7 +194,8 @@ class CascadeService:
 
     async def _accepted(self, job: Job, rung: Rung, submission: Submission, latency_ms: int) -> None:
         # What our own engines have on disk is not "cached" in the sense of the contract.
-        at_once = bool(submission.cached) and rung.account is not None
+        told = rung.cached if submission.cached is None else submission.cached
+        at_once = bool(told) and rung.account is not None
         words = f"{rung.label} accepted it" + (" and has it at once." if at_once else ".")
         rule = "cached-first" if at_once or rung.cached else "first-that-accepts"
         async with self._transactions() as tx:

@@ -1,16 +1,21 @@
 """One opened installation: the database, the way out and every service, for a server process or a single command."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from sluicegate.core.clock import SystemClock
+from sluicegate.core.errors import ConnectionFailed, UpstreamTimeout
 from sluicegate.core.ports import Changes
 from sluicegate.db.database import Database, open_database
 from sluicegate.net.egress import Egress, EgressPolicy
+from sluicegate.net.flights import Flights
 from sluicegate.net.http import Http
+from sluicegate.net.pacing import Pacing
 from sluicegate.services.account_probe import AccountProbe
+from sluicegate.services.accounts import AccountService
 from sluicegate.services.cascade import CascadeService
 from sluicegate.services.collection import CollectionService
 from sluicegate.services.keys import KeyService
@@ -27,8 +32,10 @@ from sluicegate.settings import Settings
 from sluicegate.storages.local import LocalStorage
 from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.link_reader import HttpLinkReader
+from sluicegate.wiring.paced import Pacer
 from sluicegate.wiring.providers import provider_registry
 from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
+from sluicegate.wiring.sandbox import allowance, running_sandbox
 
 __all__ = ["BaseUrl", "Installation", "open_installation"]
 
@@ -63,6 +70,7 @@ class Installation:
     changes: Changes
     users: UserService
     keys: KeyService
+    accounts: AccountService
     submit: SubmitService
     library: LibraryService
     sync: SyncService
@@ -75,8 +83,13 @@ class Installation:
 
 
 @asynccontextmanager
-async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
+async def open_installation(settings: Settings, *, sandbox: str | None = None) -> AsyncIterator[Installation]:
     """Opens the data folder or database that ``settings`` name; leaving the block closes everything.
+
+    Args:
+        settings: the settings.
+        sandbox: address of the sandbox that stands in for every provider; by default that of a server which runs
+            beside this process on the same data folder, if it has one.
 
     Raises:
         InternalError: the database cannot be started or reached, or the master key is wrong.
@@ -87,7 +100,8 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         clock = SystemClock()
         vault = AesVault(_master_key(settings))
         database = await stack.enter_async_context(_database(settings, vault))
-        egress = Egress(EgressPolicy.parse(settings.egress_allow))
+        sandbox = sandbox or running_sandbox(settings)
+        egress = Egress(EgressPolicy.parse(_allowed(settings, sandbox)))
         stack.callback(egress.close)
         http = Http(egress)
         stack.push_async_callback(http.aclose)
@@ -96,7 +110,9 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         base_url = BaseUrl(settings.public_url or f"http://{settings.host}:{settings.port}")
         signer = TokenSigner([vault.signing_key], clock)
         links = ByteLinks(signer, base_url, clock)
-        providers = provider_registry(http)
+        ledger = database.ledger()
+        pacer = Pacer(Pacing(ledger, clock), Flights())
+        providers = provider_registry(http, pacer, sandbox=sandbox)
         storages = StorageRegistry({"local": files})
         transactions = database.transactions
         yield Installation(
@@ -112,13 +128,14 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             changes=database.changes,
             users=UserService(transactions, clock),
             keys=KeyService(transactions, vault, clock),
+            accounts=AccountService(transactions, providers, vault, ledger, clock, AddressCheck(egress)),
             submit=SubmitService(transactions, database.changes, clock),
             library=LibraryService(transactions),
             sync=SyncService(transactions, providers, clock),
             cascade=CascadeService(
                 transactions,
                 providers,
-                AccountProbe(transactions, providers),
+                AccountProbe(transactions, providers, clock),
                 clock,
                 share_copies=settings.share_copies,
             ),
@@ -129,6 +146,24 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
             media_jobs=MediaJobService(transactions, links, clock),
             sweep=SweepService(transactions),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AddressCheck:
+    """Refuses URLs that may not be connected to from here, before they are kept."""
+
+    egress: Egress
+
+    async def __call__(self, url: str) -> None:
+        """Raises ForbiddenAddress; a name that does not resolve now may do so later."""
+        target = self.egress.check_url(url)
+        with contextlib.suppress(ConnectionFailed, UpstreamTimeout):
+            await self.egress.approve(target.host, target.port)
+
+
+def _allowed(settings: Settings, sandbox: str | None) -> str:
+    """The egress allow-list; of the sandbox only its own address and port are added."""
+    return ",".join(entry for entry in (settings.egress_allow, allowance(sandbox) if sandbox else "") if entry)
 
 
 def _master_key(settings: Settings) -> bytes:

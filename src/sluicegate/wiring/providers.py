@@ -1,15 +1,56 @@
 """The providers of this build."""
 
+from typing import Final, Protocol, cast
+
+from sluicegate.core.accounts import Credential
+from sluicegate.core.manifest import read_manifest
+from sluicegate.core.provider import Provider
 from sluicegate.net.http import Http
+from sluicegate.providers.alldebrid.adapter import AllDebrid
+from sluicegate.providers.debridlink.adapter import DebridLink
 from sluicegate.providers.direct.adapter import Direct
+from sluicegate.providers.premiumize.adapter import Premiumize
+from sluicegate.providers.realdebrid.adapter import RealDebrid
+from sluicegate.providers.smokedebrid.adapter import SmokeDebrid
 from sluicegate.providers.swarm.adapter import Swarm
+from sluicegate.providers.torbox.adapter import TorBox
+from sluicegate.wiring.paced import Pacer
 from sluicegate.wiring.registry import ProviderRegistry, RemoteProvider
+from sluicegate.wiring.sandbox import dialect_url
 
-__all__ = ["provider_registry"]
+__all__ = ["REMOTE", "provider_registry"]
+
+REMOTE: Final[tuple[type[Provider], ...]] = (
+    RealDebrid,
+    AllDebrid,
+    Premiumize,
+    TorBox,
+    DebridLink,
+    SmokeDebrid,
+)
+"""Providers with accounts; a new adapter is one line here."""
 
 
-def provider_registry(http: Http) -> ProviderRegistry:
-    """All of them; adapters share one HTTP client."""
-    del http
-    remote: dict[str, RemoteProvider] = {}
-    return ProviderRegistry(remote, {"swarm": Swarm, "direct": Direct})
+class _Make(Protocol):
+    """How every adapter of a provider with accounts is made."""
+
+    def __call__(self, http: Http, credential: Credential, *, base_url: str | None = None) -> Provider: ...
+
+
+def provider_registry(http: Http, pacer: Pacer | None = None, *, sandbox: str | None = None) -> ProviderRegistry:
+    """All of them; adapters share one HTTP client.
+
+    Args:
+        http: the client.
+        pacer: spends the calls of accounts.
+        sandbox: address of the sandbox that stands in for every provider, whatever an account's own address is.
+    """
+    remote = {kind.name: _remote(kind, http, sandbox) for kind in REMOTE}
+    return ProviderRegistry(remote, {"swarm": Swarm, "direct": Direct}, pacer)
+
+
+def _remote(kind: type[Provider], http: Http, sandbox: str | None) -> RemoteProvider:
+    manifest = read_manifest(kind.__module__.rpartition(".")[0])
+    base_url = dialect_url(sandbox, manifest) if sandbox else None
+    make = cast("_Make", kind)
+    return RemoteProvider(kind, lambda credential: make(http, credential, base_url=base_url), manifest)
