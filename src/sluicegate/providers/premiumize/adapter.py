@@ -2,7 +2,9 @@
 
 One queue holds torrents, links and NZBs; finished content lands in a cloud folder. The listing names no info hash, so a
 search by hash finds nothing here and needs not: a second create of the same job is refused, and this adapter then finds
-out which job it is. Links to torrents that are merely cached (``directdl``) are not made: every one costs points.
+out which job it is. A private folder for each job, named after its hash as some clients make one, would help less: the
+listing tells no folder before a job is finished. Links to torrents that are merely cached (``directdl``) are not made:
+every one costs points.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
