@@ -1,4 +1,4 @@
-"""The StremThru store API, ``/v0/store`` (github.com/MunifTanjim/stremthru): a method per endpoint, one request each."""
+"""The StremThru store API, ``/v0/store`` (github.com/MunifTanjim/stremthru): one request for each method."""
 
 import re
 from collections.abc import Sequence
