@@ -87,6 +87,10 @@ class Settings(BaseSettings):
     sandbox: bool = Field(
         default=False, description="Whether a server runs the provider sandbox and talks to it instead of providers."
     )
+    gateway_key_rate: int = Field(3_000, ge=0, description="Gateway calls a minute per proxy key; 0 for no limit.")
+    gateway_addon_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per add-on; 0 for no limit.")
+    gateway_address_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per address; 0 for no limit.")
+    gateway_audit_days: int = Field(90, ge=1, description="How many days gateway calls stay in the audit.")
     crash_at: str = Field(
         "", description="For tests of crash safety only: the named point at which this process kills itself."
     )

@@ -84,8 +84,8 @@ class PolicyRepository(Protocol):
         """All of one user, oldest first."""
         ...
 
-    async def remove(self, user_id: UUID, rule_id: UUID) -> bool:
-        """True when there was such a rule of this user."""
+    async def remove(self, user_id: UUID | None, rule_id: UUID) -> bool:
+        """True when there was such a rule, of this user unless None is given."""
         ...
 
 

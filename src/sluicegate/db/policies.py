@@ -38,11 +38,11 @@ class Policies:
         statement = select(policies).where(policies.c.user_id == user_id).order_by(policies.c.created_at, policies.c.id)
         return [_rule(row) for row in await many(self._connection, statement)]
 
-    async def remove(self, user_id: UUID, rule_id: UUID) -> bool:
+    async def remove(self, user_id: UUID | None, rule_id: UUID) -> bool:
         """See the port."""
-        statement = (
-            delete(policies).where(policies.c.user_id == user_id, policies.c.id == rule_id).returning(policies.c.id)
-        )
+        statement = delete(policies).where(policies.c.id == rule_id).returning(policies.c.id)
+        if user_id is not None:
+            statement = statement.where(policies.c.user_id == user_id)
         return await first(self._connection, statement) is not None
 
 

@@ -35,6 +35,7 @@ from sluicegate.net.requests import (
     redirected,
     with_query,
 )
+from sluicegate.net.tap import note
 from sluicegate.net.targets import Target, read_url
 from sluicegate.net.transport import Transport
 
@@ -150,7 +151,7 @@ class Http:
             raise UpstreamTimeout(
                 f"No complete answer from {target.origin} within {timeout:g} seconds.", provider=provider
             ) from None
-        return Answer(response.status, response.headers, received, time.monotonic() - started, answered.url)
+        return note(Answer(response.status, response.headers, received, time.monotonic() - started, answered.url))
 
     @asynccontextmanager
     async def stream(

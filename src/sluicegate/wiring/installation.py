@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from sluicegate.core.clock import SystemClock
@@ -18,6 +19,8 @@ from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.accounts import AccountService
 from sluicegate.services.cascade import CascadeService
 from sluicegate.services.collection import CollectionService
+from sluicegate.services.gateway import Gateway
+from sluicegate.services.gateway_limits import RateAllowance
 from sluicegate.services.keys import KeyService
 from sluicegate.services.library import LibraryService
 from sluicegate.services.link_cache import LinkCache
@@ -70,6 +73,9 @@ class Installation:
     changes: Changes
     users: UserService
     keys: KeyService
+    gateway: Gateway
+    vault: AesVault
+    sandbox: str | None
     accounts: AccountService
     submit: SubmitService
     library: LibraryService
@@ -115,6 +121,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         providers = provider_registry(http, pacer, sandbox=sandbox)
         storages = StorageRegistry({"local": files})
         transactions = database.transactions
+        keys = KeyService(transactions, vault, clock)
         yield Installation(
             settings=settings,
             database=database,
@@ -127,7 +134,18 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             clock=clock,
             changes=database.changes,
             users=UserService(transactions, clock),
-            keys=KeyService(transactions, vault, clock),
+            keys=keys,
+            gateway=Gateway.of(
+                transactions,
+                providers,
+                vault,
+                keys,
+                clock,
+                allowance=_rates(settings),
+                retention=timedelta(days=settings.gateway_audit_days),
+            ),
+            vault=vault,
+            sandbox=sandbox,
             accounts=AccountService(transactions, providers, vault, ledger, clock, AddressCheck(egress)),
             submit=SubmitService(transactions, database.changes, clock),
             library=LibraryService(transactions),
@@ -164,6 +182,12 @@ class AddressCheck:
 def _allowed(settings: Settings, sandbox: str | None) -> str:
     """The egress allow-list; of the sandbox only its own address and port are added."""
     return ",".join(entry for entry in (settings.egress_allow, allowance(sandbox) if sandbox else "") if entry)
+
+
+def _rates(settings: Settings) -> RateAllowance:
+    return RateAllowance(
+        address=settings.gateway_address_rate, addon=settings.gateway_addon_rate, key=settings.gateway_key_rate
+    )
 
 
 def _master_key(settings: Settings) -> bytes:

@@ -13,6 +13,7 @@ from sluicegate.core.errors import SluicegateError
 from sluicegate.settings import Role
 from sluicegate.surfaces.bytes.routes import application
 from sluicegate.surfaces.events import routes as events
+from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
 from sluicegate.surfaces.library import routes as library
 from sluicegate.surfaces.library.errors import answer_error as library_error
 from sluicegate.surfaces.media_jobs import routes as media_jobs
@@ -26,6 +27,7 @@ from sluicegate.web.openapi import SurfaceDocument, docs_router
 from sluicegate.web.peer import RealPeer, TrustedProxies
 from sluicegate.web.security_headers import with_security_headers
 from sluicegate.wiring.engines import engines_run_elsewhere
+from sluicegate.wiring.gateway import gateway_application
 from sluicegate.wiring.installation import Installation
 
 __all__ = ["make_app"]
@@ -72,18 +74,22 @@ def make_app(installation: Installation) -> Application:
         logging_config=None,
     )
     file_bytes = application(installation.playback, installation.signer)
-    whole = BoundedBody(_with_bytes(file_bytes, cast("Application", app)), limit=_BODY_MAX)
+    gateway = gateway_application(installation)
+    whole = BoundedBody(_past_framework(file_bytes, gateway, cast("Application", app)), limit=_BODY_MAX)
     proxies = TrustedProxies.parse(installation.settings.trusted_proxies)
     return RealPeer(metrics.measuring(with_security_headers(whole)), proxies)
 
 
-def _with_bytes(file_bytes: Application, app: Application) -> Application:
-    """Sends requests for bytes past the framework, whose routing would cost more than the answer."""
+def _past_framework(file_bytes: Application, gateway: Application, app: Application) -> Application:
+    """Sends the hottest requests past the framework, whose routing would cost more than the answer."""
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/bytes/"):
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.startswith("/bytes/"):
             scope["path_template"] = "/bytes/{token}"
             await file_bytes(scope, receive, send)
+        elif path.startswith(GATEWAY_BASE + "/"):
+            await gateway(scope, receive, send)
         else:
             await app(scope, receive, send)
 

@@ -1,0 +1,123 @@
+"""The checks before anything is asked upstream, in the order in which each refusal tells as little as possible."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import UUID
+
+from sluicegate.core.accounts import AccountState, Credential
+from sluicegate.core.gateway import PROVIDERS, GatewayRefused, ProblemCode
+from sluicegate.core.policies import judge
+from sluicegate.core.ports import Vault
+from sluicegate.core.secrets import Secret
+from sluicegate.services.gateway_access import AccessService, Caller
+from sluicegate.services.gateway_fanout import Target
+from sluicegate.services.gateway_limits import GatewayLimits
+from sluicegate.surfaces.gateway.headers import addon_claim, caller_claim, requested_providers
+from sluicegate.web.asgi import Scope
+
+__all__ = ["Admission", "Visitor"]
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Visitor:
+    """What is known about a call so far; filled in step by step, so that a refusal is audited with what came before.
+
+    Attributes:
+        addon: the identifier as presented; ``proven`` once its secret was right.
+        presented: credentials in the request, to keep them out of whatever is recorded.
+    """
+
+    address: str
+    addon: str = ""
+    proven: bool = False
+    providers: tuple[str, ...] = ()
+    user_id: UUID | None = None
+    key_id: UUID | None = None
+    targets: tuple[Target, ...] = ()
+    presented: list[str] = field(default_factory=list, repr=False)
+
+
+class Admission:
+    """Lets calls in."""
+
+    def __init__(self, access: AccessService, limits: GatewayLimits, vault: Vault) -> None:
+        self._access = access
+        self._limits = limits
+        self._vault = vault
+
+    def count(self, visitor: Visitor) -> None:
+        """Counts a call of this address. Raises GatewayRefused (``rg.rate_limited``)."""
+        self._limits.address(visitor.address)
+
+    async def admit(self, scope: Scope, visitor: Visitor, *, single: bool = False) -> None:
+        """Fills in ``visitor``, whose ``targets`` are complete when no refusal was raised.
+
+        Args:
+            scope: the request.
+            visitor: what is known so far; filled in.
+            single: the route takes exactly one provider.
+
+        Raises:
+            GatewayRefused: the first check that fails.
+        """
+        self.count(visitor)
+        await self._addon(scope, visitor)
+        visitor.providers = requested_providers(scope)
+        if single and len(visitor.providers) > 1:
+            raise GatewayRefused(ProblemCode.VALIDATION_ERROR, "This route takes exactly one provider.")
+        claim = caller_claim(scope, len(visitor.providers))
+        visitor.presented += [claim.proxy_key] if claim.proxy_key else claim.tokens
+        if claim.proxy_key is None:
+            targets = self._direct(visitor.providers, claim.tokens)
+            self._limits.key("direct:" + "+".join(sorted(t.credential.account_id for t in targets if t.credential)))
+        else:
+            caller = await self._counting(visitor, lambda: self._access.caller(claim.proxy_key or ""))
+            visitor.user_id, visitor.key_id = caller.key.user_id, caller.key.id
+            verdict = judge(caller.rules, key_id=caller.key.id, addon=visitor.addon, address=visitor.address or None)
+            if verdict.problem is not None:
+                raise GatewayRefused(verdict.problem, verdict.words)
+            self._limits.key(str(caller.key.id))
+            targets = [_from_vault(slug, caller) for slug in visitor.providers]
+        visitor.targets = tuple(targets)
+
+    async def _addon(self, scope: Scope, visitor: Visitor) -> None:
+        claim = addon_claim(scope)
+        visitor.addon = claim.slug
+        visitor.presented.append(claim.secret)
+        await self._counting(visitor, lambda: self._access.addon(claim.slug, claim.secret))
+        visitor.proven = True
+        self._limits.addon(claim.slug)
+
+    async def _counting(self, visitor: Visitor, prove: Callable[[], Awaitable[T]]) -> T:
+        """Wrong credentials count for the address: whoever guesses is soon told to wait."""
+        try:
+            return await prove()
+        except GatewayRefused:
+            self._limits.stranger(visitor.address)
+            raise
+
+    def _direct(self, providers: tuple[str, ...], tokens: tuple[str, ...]) -> list[Target]:
+        return [
+            Target(slug, PROVIDERS[slug], Credential(self._account_of(slug, token), Secret(token)))
+            for slug, token in zip(providers, tokens, strict=True)
+        ]
+
+    def _account_of(self, slug: str, token: str) -> str:
+        """A name for the account behind a direct token, so that its calls are paced as one account's."""
+        return "direct-" + self._vault.fingerprint(f"{slug} {token}").hex()[:32]
+
+
+def _from_vault(slug: str, caller: Caller) -> Target:
+    name = PROVIDERS[slug]
+    found = caller.accounts.get(name)
+    if found is None:
+        problem = GatewayRefused(ProblemCode.VAULT_MISSING, "No vault credential for this provider.")
+        return Target(slug, name, None, problem)
+    account, credential = found
+    if account.state is AccountState.PAUSED:
+        words = account.reason or "This account is paused: its provider has refused it."
+        return Target(slug, name, None, GatewayRefused(ProblemCode.UPSTREAM_ERROR, words, status=403))
+    return Target(slug, name, credential)

@@ -1,0 +1,207 @@
+"""Request bodies and query parameters of the canonical operations, read strictly and turned into core values."""
+
+import asyncio
+import re
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from sluicegate.core.errors import InvalidInput
+from sluicegate.core.gateway import GatewayRefused, JobKind, ProblemCode
+from sluicegate.core.magnets import looks_like_info_hash, parse_info_hash, parse_magnet
+from sluicegate.core.names import display_text
+from sluicegate.core.sources import Nzb, Source, WebLink
+from sluicegate.core.web_links import parse_link
+from sluicegate.web.asgi import Receive, Scope, header
+
+__all__ = [
+    "CacheCheckRequest",
+    "CancelRequest",
+    "CreateRequest",
+    "PlaybackRequest",
+    "Query",
+    "UnlockRequest",
+    "read_body",
+    "read_raw",
+]
+
+T = TypeVar("T")
+
+BODY_MAX: Final = 256 * 1024
+_BODY_SECONDS: Final = 30.0
+_HASHES_MAX: Final = 1_000
+_LIMIT_MAX: Final = 1_000
+_OFFSET_MAX: Final = 100_000
+_DEADLINE_MAX_MS: Final = 30_000
+_HEX_40: Final = re.compile(r"[0-9a-fA-F]{40}")
+
+
+class CreateRequest(msgspec.Struct):
+    """``jobs.create``: a magnet for a torrent, an address for the other two. Members we do not know are ignored."""
+
+    kind: JobKind
+    magnet: str | None = None
+    url: str | None = None
+    link: str | None = None
+    name: str | None = None
+    password: str | None = None
+
+    def source(self) -> Source:
+        """What is handed in. Raises InvalidInput."""
+        if self.kind is JobKind.TORRENT:
+            text = (self.magnet or self.url or self.link or "").strip()
+            if not text:
+                raise InvalidInput("A torrent needs 'magnet'.", field="magnet")
+            return parse_info_hash(text) if looks_like_info_hash(text) else parse_magnet(text)
+        address = self.url or self.link
+        if not address:
+            raise InvalidInput("Usenet and web jobs need 'url'.", field="url")
+        link = parse_link(address)
+        if self.kind is JobKind.WEB_FETCH:
+            return link
+        return Nzb(display_text(self.name or _last_segment(link.url), 200), url=link.url)
+
+
+class UnlockRequest(msgspec.Struct):
+    """``hoster.links.unlock``."""
+
+    url: str
+    client_ip: str | None = None
+    password: str | None = None
+
+    def link(self) -> WebLink:
+        """The hoster's link. Raises InvalidInput."""
+        return parse_link(self.url)
+
+
+class CancelRequest(msgspec.Struct):
+    """``jobs.cancel``: nothing, or the provider's word for what to do; ids in here are ignored."""
+
+    operation: str = "delete"
+
+
+class PlaybackRequest(msgspec.Struct):
+    """``jobs.files.playback``: nothing, or the viewer's address."""
+
+    client_ip: str | None = None
+
+
+class CacheCheckRequest(msgspec.Struct):
+    """``torrents.cache_check``: up to 1,000 hashes of 40 hex digits (or 32 base32 characters)."""
+
+    hashes: list[str]
+    list_files: bool = False
+
+    def normalised(self) -> list[str]:
+        """The hashes in lower-case hex. Raises InvalidInput."""
+        if not 0 < len(self.hashes) <= _HASHES_MAX:
+            raise InvalidInput(f"'hashes' holds 1 to {_HASHES_MAX:,} info hashes.", field="hashes")
+        plain = _HEX_40.fullmatch
+        return [text.lower() if plain(text) else parse_info_hash(text).info_hash for text in self.hashes]
+
+
+class Query:
+    """The query parameters of a call; each may occur once."""
+
+    def __init__(self, scope: Scope) -> None:
+        try:
+            text = bytes(scope.get("query_string", b"")).decode()
+            self._values: dict[str, list[str]] = parse_qs(
+                text, keep_blank_values=True, max_num_fields=50, errors="strict"
+            )
+        except ValueError as error:
+            raise _invalid("The query cannot be read.") from error
+
+    def kind(self) -> JobKind:
+        """``kind``; required."""
+        text = self._one("kind")
+        if text not in set(JobKind):
+            raise _invalid(f"'kind' is one of {', '.join(JobKind)}.")
+        return JobKind(text)
+
+    def page(self) -> tuple[int, int]:
+        """``limit`` and ``offset``."""
+        return self._number("limit", _LIMIT_MAX, 1, _LIMIT_MAX), self._number("offset", 0, 0, _OFFSET_MAX)
+
+    def deadline(self, usual: float) -> float:
+        """``deadline_ms`` in seconds."""
+        return self._number("deadline_ms", round(usual * 1000), 1, _DEADLINE_MAX_MS) / 1000
+
+    def _one(self, name: str) -> str:
+        values = self._values.get(name, [""])
+        if len(values) != 1:
+            raise _invalid(f"'{name}' occurs more than once.")
+        return values[0]
+
+    def _number(self, name: str, usual: int, least: int, most: int) -> int:
+        text = self._one(name)
+        if not text and name not in self._values:
+            return usual
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+            raise _invalid(f"'{name}' is a whole number from {least} to {most}.")
+        return int(text)
+
+
+async def read_body(scope: Scope, receive: Receive, kind: type[T], *, optional: bool = False) -> T:
+    """The JSON body as ``kind``.
+
+    Args:
+        scope: the request.
+        receive: where its body comes from.
+        kind: what it must be.
+        optional: nothing and ``null`` count as an empty object.
+
+    Raises:
+        GatewayRefused: too large, not JSON, or of another shape.
+    """
+    raw = await read_raw(receive, BODY_MAX)
+    if optional and raw.strip() in {b"", b"null"}:
+        raw = b"{}"
+    elif not _declares_json(scope):
+        raise GatewayRefused(
+            ProblemCode.VALIDATION_ERROR, "Send JSON with 'Content-Type: application/json'.", status=415
+        )
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(f"The body is not as expected: {error}.") from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _invalid("The body is not one well-formed JSON document.") from error
+
+
+async def read_raw(receive: Receive, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        GatewayRefused: it is longer than ``limit`` bytes, does not come, or breaks off.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while True:
+                message: Any = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _invalid("The body ends before its end.")
+                body += message.get("body", b"")
+                if len(body) > limit:
+                    raise GatewayRefused(
+                        ProblemCode.VALIDATION_ERROR, f"A body has at most {limit:,} bytes.", status=413
+                    )
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise GatewayRefused(ProblemCode.VALIDATION_ERROR, "The body does not come.", status=408) from None
+
+
+def _declares_json(scope: Scope) -> bool:
+    kind = (header(scope, b"content-type") or "application/json").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _last_segment(url: str) -> str:
+    return urlsplit(url).path.rstrip("/").rpartition("/")[2] or "download"
+
+
+def _invalid(detail: str) -> GatewayRefused:
+    return GatewayRefused(ProblemCode.VALIDATION_ERROR, detail)

@@ -1,0 +1,265 @@
+"""The nine canonical operations as a table: method, path, where the arguments come from, and what is done with them."""
+
+import ipaddress
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from sluicegate.core.errors import NotSupported
+from sluicegate.core.gateway import GatewayOperation
+from sluicegate.core.provider import Provider
+from sluicegate.services.gateway_fanout import Target
+from sluicegate.services.gateway_jobs import GatewayJobs
+from sluicegate.surfaces.gateway import payloads
+from sluicegate.surfaces.gateway.bodies import (
+    CacheCheckRequest,
+    CancelRequest,
+    CreateRequest,
+    PlaybackRequest,
+    Query,
+    UnlockRequest,
+    read_body,
+)
+from sluicegate.surfaces.gateway.payloads import CanceledBody
+from sluicegate.web.asgi import Receive, Scope
+
+__all__ = ["OPERATIONS", "Arguments", "Route", "Work", "match"]
+
+Work = Callable[[Target, Provider], Awaitable[msgspec.Struct]]
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What an operation reads its arguments from."""
+
+    scope: Scope
+    receive: Receive
+    query: Query
+    ids: tuple[str, ...]
+
+
+Prepare = Callable[[GatewayJobs, Arguments], Awaitable[Work]]
+"""Reads the arguments once, before anything is asked; gives what is then done with each provider."""
+
+
+async def _account(jobs: GatewayJobs, _: Arguments) -> Work:
+    async def work(target: Target, provider: Provider) -> msgspec.Struct:
+        return payloads.account_body(target.slug, await jobs.account(provider))
+
+    return work
+
+
+async def _unlock(jobs: GatewayJobs, arguments: Arguments) -> Work:
+    link = (await read_body(arguments.scope, arguments.receive, UnlockRequest)).link()
+
+    async def work(_: Target, provider: Provider) -> msgspec.Struct:
+        return payloads.unlock_body(await jobs.unlock(provider, link), urlsplit(link.url).hostname)
+
+    return work
+
+
+async def _list(jobs: GatewayJobs, arguments: Arguments) -> Work:
+    kind = arguments.query.kind()
+    limit, offset = arguments.query.page()
+
+    async def work(_: Target, provider: Provider) -> msgspec.Struct:
+        found = await jobs.page(provider, kind.source_kind, limit=limit, offset=offset)
+        return payloads.JobsBody([payloads.job_body(transfer, kind) for transfer in found])
+
+    return work
+
+
+async def _create(jobs: GatewayJobs, arguments: Arguments) -> Work:
+    request = await read_body(arguments.scope, arguments.receive, CreateRequest)
+    source = request.source()
+
+    async def work(_: Target, provider: Provider) -> msgspec.Struct:
+        return payloads.job_body(await jobs.create(provider, source), request.kind)
+
+    return work
+
+
+async def _get(jobs: GatewayJobs, arguments: Arguments) -> Work:
+    kind = arguments.query.kind()
+    (job_id,) = arguments.ids
+
+    async def work(_: Target, provider: Provider) -> msgspec.Struct:
+        return payloads.job_body(await jobs.get(provider, job_id), kind)
+
+    return work
+
+
+async def _cancel(jobs: GatewayJobs, arguments: Arguments) -> Work:
+    kind = arguments.query.kind()
+    (job_id,) = arguments.ids
+    request = await read_body(arguments.scope, arguments.receive, CancelRequest, optional=True)
+
+    async def work(target: Target, provider: Provider) -> msgspec.Struct:
+        if request.operation != "delete":
+            raise NotSupported(f"{target.slug} has no operation '{request.operation[:30]}' here.", action="")
+        await jobs.remove(provider, job_id)
+        return CanceledBody(job_id, kind)
+
+    return work
+
+
+async def _files(jobs: GatewayJobs, arguments: Arguments) -> Work:
+    arguments.query.kind()
+    (job_id,) = arguments.ids
+
+    async def work(_: Target, provider: Provider) -> msgspec.Struct:
+        return payloads.files_body(job_id, await jobs.files(provider, job_id))
+
+    return work
+
+
+async def _playback(jobs: GatewayJobs, arguments: Arguments) -> Work:
+    arguments.query.kind()
+    job_id, file_id = arguments.ids
+    request = await read_body(arguments.scope, arguments.receive, PlaybackRequest, optional=True)
+    viewer = _public(request.client_ip)
+
+    async def work(_: Target, provider: Provider) -> msgspec.Struct:
+        view, link = await jobs.playback(provider, job_id, file_id, viewer)
+        return payloads.playback_body(job_id, view, link)
+
+    return work
+
+
+async def _cache_check(jobs: GatewayJobs, arguments: Arguments) -> Work:
+    request = await read_body(arguments.scope, arguments.receive, CacheCheckRequest)
+    hashes = request.normalised()
+
+    async def work(_: Target, provider: Provider) -> msgspec.Struct:
+        answers = await jobs.cache_check(provider, hashes, list_files=request.list_files)
+        return payloads.cache_body(answers, list_files=request.list_files)
+
+    return work
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation on the wire.
+
+    Attributes:
+        path: below the API's base, with ids in braces.
+        query: names of its query parameters beside ``deadline_ms``.
+        body: shape of its JSON body, or None.
+        answer: shape of ``data.<slug>.data``.
+    """
+
+    operation: GatewayOperation
+    method: str
+    path: str
+    summary: str
+    prepare: Prepare
+    answer: type[msgspec.Struct]
+    query: tuple[str, ...] = ()
+    body: type[msgspec.Struct] | None = None
+    body_optional: bool = False
+
+
+_KIND: Final = ("kind",)
+_JOB: Final = "/canonical/jobs/{job_id}"
+
+OPERATIONS: Final = (
+    Route(
+        GatewayOperation.ACCOUNT,
+        "GET",
+        "/canonical/account",
+        "The account at each provider",
+        _account,
+        payloads.AccountBody,
+    ),
+    Route(
+        GatewayOperation.UNLOCK,
+        "POST",
+        "/canonical/hoster/links/unlock",
+        "A direct link for a file hoster's link",
+        _unlock,
+        payloads.UnlockBody,
+        body=UnlockRequest,
+    ),
+    Route(
+        GatewayOperation.JOBS_LIST,
+        "GET",
+        "/canonical/jobs",
+        "Jobs of one kind",
+        _list,
+        payloads.JobsBody,
+        query=("kind", "limit", "offset"),
+    ),
+    Route(
+        GatewayOperation.JOBS_CREATE,
+        "POST",
+        "/canonical/jobs",
+        "Hand in a magnet or an address",
+        _create,
+        payloads.JobBody,
+        body=CreateRequest,
+    ),
+    Route(GatewayOperation.JOBS_GET, "GET", _JOB, "One job", _get, payloads.JobBody, query=_KIND),
+    Route(
+        GatewayOperation.JOBS_CANCEL,
+        "POST",
+        _JOB + "/cancel",
+        "Remove a job from the provider",
+        _cancel,
+        payloads.CanceledBody,
+        query=_KIND,
+        body=CancelRequest,
+        body_optional=True,
+    ),
+    Route(
+        GatewayOperation.FILES_LIST, "GET", _JOB + "/files", "Files of a job", _files, payloads.FilesBody, query=_KIND
+    ),
+    Route(
+        GatewayOperation.PLAYBACK,
+        "POST",
+        _JOB + "/files/{file_id}/playback",
+        "A direct link to a file of a job",
+        _playback,
+        payloads.PlaybackBody,
+        query=_KIND,
+        body=PlaybackRequest,
+        body_optional=True,
+    ),
+    Route(
+        GatewayOperation.CACHE_CHECK,
+        "POST",
+        "/canonical/torrents/cache-check",
+        "Which torrents could be delivered at once",
+        _cache_check,
+        payloads.CacheBody,
+        body=CacheCheckRequest,
+    ),
+)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{\w+\}", "([^/]+)", path))
+
+
+_PATTERNS: Final = tuple((_pattern(route.path), route) for route in OPERATIONS)
+
+
+def match(path: str) -> list[tuple[Route, tuple[str, ...]]]:
+    """The routes of a path, still percent-encoded, with the ids in it decoded: an id may hold an encoded slash."""
+    found = []
+    for pattern, route in _PATTERNS:
+        hit = pattern.fullmatch(path)
+        if hit:
+            found.append((route, tuple(unquote(text, errors="replace") for text in hit.groups())))
+    return found
+
+
+def _public(address: str | None) -> str | None:
+    """A viewer's address where it means something to a provider."""
+    try:
+        return address if address and ipaddress.ip_address(address).is_global else None
+    except ValueError:
+        return None
