@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import psutil
 
@@ -200,13 +200,22 @@ class Cluster:
                     start_new_session=True,
                     **({} if user is None else user.switch()),
                 )
+                said = _last_line(output)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InternalError(f"{program} of the embedded database cannot run.", action=self._hint()) from error
         if result.returncode:
-            raise InternalError(f"{program} of the embedded database failed.", action=self._hint())
+            raise InternalError(f"{program} of the embedded database failed: {said}", action=self._hint())
 
     def _hint(self) -> str:
         return _LOG_HINT.format(log=self._log)
+
+
+def _last_line(output: IO[bytes]) -> str:
+    """What the program said last that is an error, else its last line; it knows paths but no secrets."""
+    output.seek(0)
+    lines = [line.strip() for line in output.read(64 * 1024).decode("utf-8", "replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "error:" in line or "FATAL:" in line]
+    return (errors or lines or ["it said nothing"])[-1][:300]
 
 
 def someone_elses() -> InternalError:
