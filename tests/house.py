@@ -7,12 +7,17 @@ content of their own and leave it running and healthy.
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 from tests.faults.server import Server
 
-__all__ = ["FILE_MAX", "house"]
+from sluicegate.db.connector import Connector
+from sluicegate.db.embedded import EmbeddedPostgres
+
+__all__ = ["FILE_MAX", "database", "house"]
 
 FILE_MAX = 64 << 20
 """Bytes of the largest file that the shared installation downloads."""
@@ -35,3 +40,14 @@ async def house() -> AsyncIterator[Server]:
         await server.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@asynccontextmanager
+async def database(server: Server) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to an installation's database, past everything that protects it."""
+    async with EmbeddedPostgres(server.data / "postgres") as postgres:
+        connection = await Connector(embedded=postgres).connect()
+        try:
+            yield connection
+        finally:
+            await connection.close()
