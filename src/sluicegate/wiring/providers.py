@@ -12,13 +12,15 @@ from sluicegate.providers.direct.adapter import Direct
 from sluicegate.providers.premiumize.adapter import Premiumize
 from sluicegate.providers.realdebrid.adapter import RealDebrid
 from sluicegate.providers.smokedebrid.adapter import SmokeDebrid
+from sluicegate.providers.stremthru.adapter import StremThru
 from sluicegate.providers.swarm.adapter import Swarm
 from sluicegate.providers.torbox.adapter import TorBox
+from sluicegate.providers.torrin.adapter import Torrin
 from sluicegate.wiring.paced import Pacer
 from sluicegate.wiring.registry import ProviderRegistry, RemoteProvider
 from sluicegate.wiring.sandbox import dialect_url
 
-__all__ = ["REMOTE", "provider_registry"]
+__all__ = ["REMOTE", "provider_registry", "remote_providers"]
 
 REMOTE: Final[tuple[type[Provider], ...]] = (
     RealDebrid,
@@ -26,6 +28,8 @@ REMOTE: Final[tuple[type[Provider], ...]] = (
     Premiumize,
     TorBox,
     DebridLink,
+    Torrin,
+    StremThru,
     SmokeDebrid,
 )
 """Providers with accounts; a new adapter is one line here."""
@@ -45,8 +49,12 @@ def provider_registry(http: Http, pacer: Pacer | None = None, *, sandbox: str | 
         pacer: spends the calls of accounts.
         sandbox: address of the sandbox that stands in for every provider, whatever an account's own address is.
     """
-    remote = {kind.name: _remote(kind, http, sandbox) for kind in REMOTE}
-    return ProviderRegistry(remote, {"swarm": Swarm, "direct": Direct}, pacer)
+    return ProviderRegistry(remote_providers(http, sandbox=sandbox), {"swarm": Swarm, "direct": Direct}, pacer)
+
+
+def remote_providers(http: Http, *, sandbox: str | None = None) -> dict[str, RemoteProvider]:
+    """Those with accounts, by house name; arguments as for ``provider_registry``."""
+    return {kind.name: _remote(kind, http, sandbox) for kind in REMOTE}
 
 
 def _remote(kind: type[Provider], http: Http, sandbox: str | None) -> RemoteProvider:

@@ -21,7 +21,7 @@ _LOCK: Final = "lock"
 _ADDRESS: Final = "address"
 _TRIES: Final = 40
 _PAUSE: Final = 0.05
-_ROOTS: Final = {"smokedebrid": "/v1"}
+_ROOTS: Final = {"smokedebrid": "/smokedebrid/v1", "stremthru": "/torrin/v0/store"}
 """Where a dialect begins when the provider has no published address to take it from."""
 
 
@@ -77,8 +77,8 @@ def allowance(sandbox: str) -> str:
 
 def dialect_url(sandbox: str, manifest: Manifest) -> str:
     """Where a provider's API begins in the sandbox: its own path below its house name."""
-    path = urlsplit(manifest.base_url).path or _ROOTS.get(manifest.name, "")
-    return f"{sandbox}/{manifest.name}{path}"
+    path = f"/{manifest.name}{urlsplit(manifest.base_url).path}" if manifest.base_url else _ROOTS[manifest.name]
+    return sandbox + path
 
 
 def _take(folder: Path, kind: int) -> int | None:
