@@ -55,8 +55,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keeps what came of each check, for ``python -m tests.providers.suite.report``."""
     found = session.config.stash.get(_found, None)
-    if found and session.config.cache is not None:
-        session.config.cache.set(RESULTS, found)
+    kept = getattr(session.config, "cache", None)
+    if found and kept is not None:
+        kept.set(RESULTS, found)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

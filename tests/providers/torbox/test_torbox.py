@@ -697,6 +697,14 @@ async def test_queued_transfer(stage: Stage) -> None:
         await stage.adapter.files(transfer_id)
 
 
+async def test_queued_facts(stage: Stage) -> None:
+    row = {"id": 5, "hash": "A" * 40, "name": "Film", "created_at": "2026-08-01T10:15:30Z", "type": "torrent"}
+    transfer = await answering(stage, success(row)).get("queued-torrent:5")
+    assert (transfer.name, transfer.info_hash) == ("Film", "a" * 40)
+    assert transfer.added_at is not None
+    assert transfer.added_at.isoformat() == "2026-08-01T10:15:30+00:00"
+
+
 async def test_queue_requests(stage: Stage) -> None:
     transfer_id, _ = await queue(stage)
     adapter, number = stage.through(), transfer_id.partition(":")[2]

@@ -1,5 +1,6 @@
 """Real-Debrid's REST API, ``/rest/1.0`` (https://api.real-debrid.com): one method per endpoint, one request each."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -72,7 +73,8 @@ class Info(Torrent):
     files: list[InfoFile] | None = None
 
 
-class Listing(msgspec.Struct):
+@dataclass(frozen=True, slots=True)
+class Listing:
     """A page of ``/torrents`` with the total of all pages, where it is told."""
 
     torrents: list[Torrent]
