@@ -61,7 +61,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Prints one line on stderr and leaves with ``code``."""
-    notes.print(f"error: {message}", markup=False)
+    notes.print(f"error: {message}", markup=False, soft_wrap=True)
     raise typer.Exit(code)
 
 
