@@ -67,6 +67,13 @@ async def test_whole_call_refused(provider: AllDebrid, answers: Answers) -> None
     assert "1000" in caught.value.action
 
 
+async def test_item_refused_without_a_code(provider: AllDebrid, answers: Answers) -> None:
+    answers({"magnets": [item_error("")]})
+    with pytest.raises(ProtocolError) as caught:
+        await provider.submit_magnet(Magnet(HASH))
+    assert caught.value.upstream_code == "200"
+
+
 @pytest.mark.parametrize("items", [[], [{"id": 1, "ready": True}, {"id": 2, "ready": True}]])
 async def test_one_upload_has_one_answer(provider: AllDebrid, answers: Answers, items: Any) -> None:
     answers({"magnets": items})
@@ -154,6 +161,13 @@ async def test_noname(provider: AllDebrid, answers: Answers) -> None:
     answers({"magnets": {"id": 7, "statusCode": 0, "filename": "noname", "size": 0, "hash": ""}})
     transfer = await provider.get("7")
     assert (transfer.name, transfer.size, transfer.info_hash, transfer.state) == ("", None, None, TransferState.QUEUED)
+
+
+async def test_figures_that_are_missing(provider: AllDebrid, answers: Answers) -> None:
+    answers({"magnets": {"id": 7, "statusCode": 1, "size": 100}})
+    transfer = await provider.get("7")
+    assert (transfer.progress, transfer.speed, transfer.seeders, transfer.added_at) == (0.0, None, None, None)
+    assert (transfer.name, transfer.detail, transfer.info_hash) == ("", "", None)
 
 
 # Trees

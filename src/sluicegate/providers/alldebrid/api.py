@@ -68,7 +68,7 @@ class Uploaded(Struct):
     """An accepted magnet or torrent file; ``ready`` is the only word on what is cached."""
 
     id: int
-    ready: bool = False
+    ready: bool
 
 
 class Magnet(Struct, rename="camel"):

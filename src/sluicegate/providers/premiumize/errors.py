@@ -12,7 +12,6 @@ from typing import Final
 from sluicegate.core.errors import (
     AccountLocked,
     CredentialsRejected,
-    FileGone,
     HosterDown,
     HosterUnsupported,
     ProtocolError,
@@ -79,12 +78,12 @@ def is_duplicate(message: str) -> bool:
 
 def failure(
     code: str,
-    message: str = "",
+    message: str,
     *,
-    status: int = 200,
-    page: bool = False,
-    retry_after: float | None = None,
-    missing: type[UpstreamError] = FileGone,
+    status: int,
+    page: bool,
+    retry_after: float | None,
+    missing: type[UpstreamError],
 ) -> UpstreamError:
     """The error for an answer.
 
