@@ -24,6 +24,7 @@ from sluicegate.providers.realdebrid.api import Info, RealDebridApi, Torrent, Un
 
 __all__ = ["RealDebrid"]
 
+_BASE_URL: Final = read_manifest("sluicegate.providers.realdebrid").base_url
 _STATES: Final = {
     "magnet_conversion": TransferState.RESOLVING,
     "waiting_files_selection": TransferState.SELECTING,
@@ -62,8 +63,7 @@ class RealDebrid(Provider):
     """Torrents asked for at once. The service gives up to 5000, but many of those have hundreds of links."""
 
     def __init__(self, http: Http, credential: Credential, *, base_url: str | None = None) -> None:
-        published = read_manifest("sluicegate.providers.realdebrid").base_url
-        self._api = RealDebridApi(http, credential, base_url or credential.base_url or published)
+        self._api = RealDebridApi(http, credential, base_url or credential.base_url or _BASE_URL)
 
     async def account(self) -> AccountFacts:
         """Whether the account is premium, and until when."""

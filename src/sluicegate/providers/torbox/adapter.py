@@ -35,6 +35,7 @@ from sluicegate.providers.torbox.api import TWINS, CachedItem, Created, File, It
 
 __all__ = ["TorBox"]
 
+_BASE_URL: Final = read_manifest("sluicegate.providers.torbox").base_url
 _TORRENT, _USENET, _WEB = TWINS.values()
 _KINDS: Final = {"torrent": SourceKind.TORRENT, "usenet": SourceKind.USENET, "webdl": SourceKind.WEB}
 _QUEUED: Final = "queued-"
@@ -109,8 +110,7 @@ class TorBox(Provider):
     """Items asked for at once; the most that the service gives."""
 
     def __init__(self, http: Http, credential: Credential, *, base_url: str | None = None) -> None:
-        published = read_manifest("sluicegate.providers.torbox").base_url
-        self._api = TorBoxApi(http, credential, base_url or credential.base_url or published)
+        self._api = TorBoxApi(http, credential, base_url or credential.base_url or _BASE_URL)
 
     async def account(self) -> AccountFacts:
         """The plan, and the slots that come with it."""
