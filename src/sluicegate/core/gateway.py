@@ -11,7 +11,7 @@ from typing import Final
 from sluicegate.core.errors import SluicegateError
 from sluicegate.core.sources import SourceKind
 
-__all__ = ["PROVIDERS", "GatewayOperation", "GatewayRefused", "JobKind", "ProblemCode"]
+__all__ = ["NOT_MAPPED", "PROVIDERS", "GatewayOperation", "GatewayRefused", "JobKind", "ProblemCode"]
 
 
 class ProblemCode(StrEnum):
@@ -116,3 +116,6 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "smokedebrid": "smokedebrid",
 }
 """The catalogue: house name by public slug. One without an adapter answers ``rg.provider_adapter_missing``."""
+
+NOT_MAPPED: Final = frozenset({("smokedebrid", GatewayOperation.UNLOCK)})
+"""What the contract's matrix says no to, although the provider could."""

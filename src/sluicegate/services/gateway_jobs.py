@@ -4,6 +4,7 @@ A provider-side selection (Real-Debrid) is made here, since a caller of the gate
 soon as the provider waits for it, at the create or at the next look.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -28,6 +29,8 @@ from sluicegate.services.gateway_learned import LearnedAvailability
 __all__ = ["GatewayJobs", "JobFileView"]
 
 _PAGES_MAX: Final = 30
+_ID: Final = re.compile(r"(?!\.+$)[!-~]{1,200}")
+_SEPARATORS: Final = frozenset("/\\?#%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class GatewayJobs:
         cursor: str | None = None
         for _ in range(_PAGES_MAX):
             page = await provider.list_page(cursor)
-            self._learned.learn_finished(provider.name, page.transfers)
+            self._learned.learn_finished(provider, page.transfers)
             found += [transfer for transfer in page.transfers if transfer.kind is kind]
             cursor = page.next_cursor
             if cursor is None or len(found) >= offset + limit:
@@ -71,29 +74,29 @@ class GatewayJobs:
         transfer = submission.transfer or _submitted(submission, source)
         if provider.can(Capability.SELECT) and not transfer.state.over:
             transfer = await self._selected(provider, transfer)
-        self._learned.learn_finished(provider.name, [transfer])
+        self._learned.learn_finished(provider, [transfer])
         return transfer
 
     async def get(self, provider: Provider, transfer_id: str) -> Transfer:
         """One transfer. Raises TransferMissing."""
-        transfer = await _find(provider, transfer_id)
+        transfer = await _find(provider, _checked(provider, transfer_id))
         if transfer.state is TransferState.SELECTING and provider.can(Capability.SELECT):
             await provider.select(transfer.id)
             transfer = replace(transfer, state=TransferState.QUEUED)
-        self._learned.learn_finished(provider.name, [transfer])
+        self._learned.learn_finished(provider, [transfer])
         return transfer
 
     async def remove(self, provider: Provider, transfer_id: str) -> None:
         """Removes a transfer; one that is not there is fine."""
         try:
-            await provider.remove(transfer_id)
+            await provider.remove(_checked(provider, transfer_id))
         except InvalidInput as error:
             raise TransferMissing("There is no job with this id.", provider=provider.name) from error
 
     async def files(self, provider: Provider, transfer_id: str) -> list[JobFileView]:
         """The files that the provider fetches or has fetched. Raises TransferMissing, TransferNotReady."""
         try:
-            files = await provider.files(transfer_id)
+            files = await provider.files(_checked(provider, transfer_id))
         except InvalidInput as error:
             raise TransferMissing("There is no job with this id.", provider=provider.name) from error
         return _views(files)
@@ -166,6 +169,13 @@ async def _find(provider: Provider, transfer_id: str) -> Transfer:
     except InvalidInput as error:
         raise TransferMissing("There is no job with this id.", provider=provider.name) from error
     raise TransferMissing("There is no job with this id.", provider=provider.name)
+
+
+def _checked(provider: Provider, transfer_id: str) -> str:
+    """The id, unless it could lead elsewhere in the path of a provider's URL; no provider makes such ids."""
+    if not _ID.fullmatch(transfer_id) or not _SEPARATORS.isdisjoint(transfer_id):
+        raise TransferMissing("There is no job with this id.", provider=provider.name)
+    return transfer_id
 
 
 def _views(files: Sequence[RemoteFile]) -> list[JobFileView]:

@@ -86,10 +86,12 @@ class LearnedAvailability:
             if len(self._waiting) < _WAITING_MAX:
                 self._waiting[provider, answer.info_hash] = fact
 
-    def learn_finished(self, provider: str, transfers: Iterable[Transfer]) -> None:
-        """A finished torrent is there at once for the next account as well."""
+    def learn_finished(self, provider: Provider, transfers: Iterable[Transfer]) -> None:
+        """A finished torrent is there at once for the next account too; who can be asked knows better than we do."""
+        if provider.can(Capability.AVAILABILITY):
+            return
         self.learn(
-            provider,
+            provider.name,
             (
                 Availability(transfer.info_hash, cached=True, name=transfer.name, size=transfer.size)
                 for transfer in transfers

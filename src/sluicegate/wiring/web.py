@@ -13,6 +13,7 @@ from sluicegate.core.errors import SluicegateError
 from sluicegate.settings import Role
 from sluicegate.surfaces.bytes.routes import application
 from sluicegate.surfaces.events import routes as events
+from sluicegate.surfaces.gateway import management_routes as management
 from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
 from sluicegate.surfaces.library import routes as library
 from sluicegate.surfaces.library.errors import answer_error as library_error
@@ -40,6 +41,7 @@ _DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {"/v1": library_error, "/jobs": m
 
 DOCUMENTS: Final = (
     SurfaceDocument("library", "Torrent library", ("/v1",), "Magnets, torrents and links become files you can stream."),
+    SurfaceDocument("gateway", "Gateway management", ("/v1/gateway",), "Vault, keys, policies, add-ons, history."),
     SurfaceDocument("media-jobs", "Media jobs", ("/jobs",), "Pages and playlists become media files."),
     SurfaceDocument("operations", "Operations", ("/healthz", "/readyz", "/metrics"), "For whoever runs this server."),
 )
@@ -109,6 +111,7 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
                 patience=installation.settings.submit_patience,
             )
         ),
+        management.router(management.ManagementServices(installation.gateway, installation.accounts, keys)),
         media_jobs.router(media_jobs.MediaServices(installation.media_jobs, keys)),
         events.router(installation.changes, keys),
         ops.router(_probes(installation), metrics),

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from sluicegate.core.errors import NotSupported
-from sluicegate.core.gateway import GatewayOperation
+from sluicegate.core.gateway import NOT_MAPPED, GatewayOperation
 from sluicegate.core.provider import Provider
 from sluicegate.services.gateway_fanout import Target
 from sluicegate.services.gateway_jobs import GatewayJobs
@@ -56,7 +56,9 @@ async def _account(jobs: GatewayJobs, _: Arguments) -> Work:
 async def _unlock(jobs: GatewayJobs, arguments: Arguments) -> Work:
     link = (await read_body(arguments.scope, arguments.receive, UnlockRequest)).link()
 
-    async def work(_: Target, provider: Provider) -> msgspec.Struct:
+    async def work(target: Target, provider: Provider) -> msgspec.Struct:
+        if (target.slug, GatewayOperation.UNLOCK) in NOT_MAPPED:
+            raise NotSupported(f"{GatewayOperation.UNLOCK} is not available for {target.slug}.", action="")
         return payloads.unlock_body(await jobs.unlock(provider, link), urlsplit(link.url).hostname)
 
     return work

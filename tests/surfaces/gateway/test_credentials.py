@@ -1,0 +1,240 @@
+"""Who gets in, in which order it is decided, and that no key ever reaches another provider than its own."""
+
+import asyncio
+import hashlib
+from datetime import timedelta
+
+import pytest
+
+from sluicegate.core.accounts import AccountState
+from sluicegate.core.addons import AddonState
+from sluicegate.core.gateway import PROVIDERS
+from sluicegate.core.policies import Subject, Verdict
+from sluicegate.services.gateway_limits import RateAllowance
+from sluicegate.surfaces.gateway.application import BASE
+
+ACCOUNT = "/canonical/account"
+PROBLEM = {"type", "title", "status", "detail", "instance", "code"}
+
+
+def refused(response, status: int, code: str) -> dict:
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert set(body) >= PROBLEM
+    assert body["status"] == status
+    assert body["type"] == f"https://relaygate.invalid/docs/errors#{code}"
+    assert body["instance"] == response.headers["x-request-id"]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("providers", "code"),
+    [
+        ("", "rg.invalid_provider"),
+        ("nonsense", "rg.invalid_provider"),
+        ("torbox,,real_debrid", "rg.invalid_provider"),
+        ("torbox,", "rg.invalid_provider"),
+        ("TorBox", "rg.invalid_provider"),
+        ("torbox;real_debrid", "rg.invalid_provider"),
+        ("torbox, torbox", "rg.validation_error"),
+        (",".join(["torbox"] * 100), "rg.validation_error"),
+        (",".join(f"slug{n}" for n in range(100)), "rg.invalid_provider"),
+    ],
+)
+async def test_a_bad_provider_list_is_refused_before_any_key_is_looked_at(stage, providers, code):
+    refused(await stage.ask("GET", ACCOUNT, providers, tokens="a,b"), 400, code)
+    assert all(not world.calls for world in stage.twins.worlds.values())
+
+
+@pytest.mark.parametrize(
+    ("providers", "tokens"),
+    [
+        ("torbox, real_debrid", "one"),
+        ("torbox", "one, two"),
+        ("torbox, real_debrid", "one,"),
+        ("torbox, real_debrid", ",two"),
+        ("torbox, real_debrid", "a,b,c"),
+        ("torbox, real_debrid", ","),
+    ],
+)
+async def test_tokens_that_do_not_match_by_position_reach_nobody(stage, providers, tokens):
+    refused(await stage.ask("GET", ACCOUNT, providers, tokens=tokens), 400, "rg.validation_error")
+    assert all(not world.calls for world in stage.twins.worlds.values())
+
+
+async def test_each_direct_token_reaches_its_own_provider_only(stage):
+    slugs = ["premiumize", "torbox", "alldebrid", "real_debrid"]
+    tokens = [f"secret-of-{slug}" for slug in slugs]
+    response = await stage.ask("GET", ACCOUNT, " , ".join(slugs), tokens=" , ".join(tokens))
+    assert list(response.json()["data"]) == slugs
+    for slug, token in zip(slugs, tokens, strict=True):
+        # The twin names an account after the token that it was called with.
+        expected = "user-" + hashlib.sha256(token.encode()).hexdigest()[:8]
+        assert response.json()["data"][slug]["data"]["user_id"] == expected
+        assert len(stage.twins.worlds[PROVIDERS[slug]].calls) == 1
+
+
+async def test_repeated_credential_headers_are_refused(stage):
+    headers = [*stage.headers("torbox", tokens="one").items(), ("x-relaygate-provider-api-key", "two")]
+    response = await stage.client.get(BASE + ACCOUNT, headers=headers)
+    refused(response, 400, "rg.validation_error")
+
+
+async def test_the_modes_exclude_each_other(stage):
+    _, key = await stage.user("torbox")
+    refused(await stage.ask("GET", ACCOUNT, "torbox"), 401, "rg.missing_end_user_credential")
+    refused(await stage.ask("GET", ACCOUNT, "torbox", key=key, tokens="t"), 400, "rg.conflicting_gateway_credentials")
+    basic = {"authorization": "Basic abc"}
+    refused(await stage.ask("GET", ACCOUNT, "torbox", headers=basic), 401, "rg.missing_end_user_credential")
+
+
+async def test_missing_add_on_headers(stage):
+    headers = stage.headers("torbox", tokens="t")
+    for name, code in (
+        ("x-relaygate-addon-id", "rg.missing_addon_id"),
+        ("x-relaygate-addon-secret", "rg.missing_developer_secret"),
+    ):
+        kept = {other: value for other, value in headers.items() if other != name}
+        refused(await stage.client.get(BASE + ACCOUNT, headers=kept), 401, code)
+
+
+async def test_every_cause_of_an_invalid_developer_reads_the_same(stage):
+    _, unapproved = await stage.gateway.addons.apply("not-yet-" + stage.addon)
+    causes = [
+        {"x-relaygate-addon-id": "nobody"},
+        {"x-relaygate-addon-id": "no slug at all!"},
+        {"x-relaygate-addon-secret": "as_wrong"},
+        {"x-relaygate-addon-secret": "x" * 10_000},
+        {"x-relaygate-addon-id": "' OR 1=1 --"},
+        {"x-relaygate-addon-id": "not-yet-" + stage.addon, "x-relaygate-addon-secret": unapproved.reveal()},
+    ]
+    bodies = []
+    for cause in causes:
+        response = await stage.ask("GET", ACCOUNT, "nonsense", headers=cause)
+        body = refused(response, 401, "rg.invalid_developer")
+        bodies.append({name: value for name, value in body.items() if name != "instance"})
+    assert all(body == bodies[0] for body in bodies)
+
+
+async def test_a_revoked_add_on_is_refused_at_once(stage):
+    assert (await stage.ask("GET", ACCOUNT, "torbox", tokens="t")).status_code == 200
+    await stage.gateway.addons.decide(stage.addon, AddonState.REVOKED)
+    await asyncio.sleep(0.2)
+    refused(await stage.ask("GET", ACCOUNT, "torbox", tokens="t"), 401, "rg.invalid_developer")
+
+
+async def test_secrets_are_rotated_with_an_overlap(stage):
+    new = await stage.gateway.addons.rotate(stage.addon, overlap=timedelta(hours=1))
+    await asyncio.sleep(0.2)
+    assert (await stage.ask("GET", ACCOUNT, "torbox", tokens="t")).status_code == 200
+    stage.secret = new.reveal()
+    assert (await stage.ask("GET", ACCOUNT, "torbox", tokens="t")).status_code == 200
+    newest = await stage.gateway.addons.rotate(stage.addon)
+    await asyncio.sleep(0.2)
+    refused(await stage.ask("GET", ACCOUNT, "torbox", tokens="t"), 401, "rg.invalid_developer")
+    stage.secret = newest.reveal()
+    assert (await stage.ask("GET", ACCOUNT, "torbox", tokens="t")).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["pk_", "pk_abcdefgh_" + "a" * 32, "tu_abcdefgh_" + "a" * 32, "é", "x" * 5000, "';--"])
+async def test_an_unknown_proxy_key(stage, key):
+    header = {"authorization": f"Bearer {key}".encode()}
+    refused(await stage.ask("GET", ACCOUNT, "torbox", headers=header), 401, "rg.invalid_proxy_key")
+
+
+async def test_a_proxy_key_is_rotated_with_an_overlap_and_revoked_at_once(stage):
+    user, key = await stage.user("torbox")
+    (old,) = await stage.gateway.keys.page(user)
+    new, secret = await stage.gateway.keys.rotate(user, old.id, overlap=timedelta(hours=1))
+    for text in (key, secret.reveal()):
+        assert (await stage.ask("GET", ACCOUNT, "torbox", key=text)).status_code == 200
+    for kept, text in ((old, key), (new, secret.reveal())):
+        await stage.gateway.keys.revoke(user, kept.id)
+        await asyncio.sleep(0.2)
+        refused(await stage.ask("GET", ACCOUNT, "torbox", key=text), 401, "rg.invalid_proxy_key")
+
+
+async def test_a_missing_vault_entry_is_that_providers_own_error(stage):
+    _, key = await stage.user("torbox")
+    data = (await stage.ask("GET", ACCOUNT, "torbox, premiumize", key=key)).json()["data"]
+    assert data["torbox"]["data"]["provider"] == "torbox"
+    error = data["premiumize"]["error"]
+    assert (error["code"], error["status"]) == ("rg.vault_missing", 404)
+    assert error["title"] == "Vault credential missing"
+    assert error["detail"] == "No vault credential for this provider."
+
+
+async def test_a_paused_account_is_not_called(stage):
+    user, key = await stage.user()
+    await stage.account(user, "torbox", "t", AccountState.PAUSED)
+    error = (await stage.ask("GET", ACCOUNT, "torbox", key=key)).json()["data"]["torbox"]["error"]
+    assert (error["code"], error["status"]) == ("rg.upstream_error", 403)
+    assert not stage.twins.worlds["torbox"].calls
+
+
+async def test_policies_decide_by_add_on_and_real_address(stage):
+    user, key = await stage.user("torbox")
+    spoofed = {"x-forwarded-for": "203.0.113.9", "forwarded": "for=203.0.113.9"}
+
+    async def decided(code: str | None) -> None:
+        await asyncio.sleep(0.2)
+        response = await stage.ask("GET", ACCOUNT, "torbox", key=key, headers=spoofed)
+        if code is None:
+            assert response.status_code == 200, response.text
+        else:
+            refused(response, 403, code)
+
+    policies = stage.gateway.policies
+    elsewhere = await policies.add(user, Verdict.ALLOW, Subject.ADDRESS, "203.0.113.0/24")
+    await decided("rg.ip_not_allowlisted")
+    await policies.add(user, Verdict.ALLOW, Subject.ADDRESS, "::ffff:127.0.0.0/104")
+    await decided(None)
+    denied = await policies.add(user, Verdict.DENY, Subject.ADDRESS, "127.0.0.1")
+    await decided("rg.ip_access_denied")
+    for rule in (elsewhere, denied):
+        await policies.remove(user, rule.id)
+    other = await policies.add(user, Verdict.ALLOW, Subject.ADDON, "somebody-else")
+    await decided("rg.addon_not_allowlisted")
+    await policies.remove(user, other.id)
+    await policies.add(user, Verdict.DENY, Subject.ADDON, stage.addon)
+    await decided("rg.addon_access_denied")
+    told = await policies.dry_run(user, key_id=None, addon=stage.addon, address="127.0.0.1")
+    assert told.problem == "rg.addon_access_denied"
+    assert told.rule.value == stage.addon
+
+
+class TestLimits:
+    @pytest.fixture
+    def allowance(self) -> RateAllowance:
+        return RateAllowance(stranger=3, address=0, addon=0, key=4)
+
+    async def test_too_many_calls_with_a_key(self, stage):
+        _, key = await stage.user("torbox")
+        _, other = await stage.user("torbox")
+        for _ in range(4):
+            assert (await stage.ask("GET", ACCOUNT, "torbox", key=key)).status_code == 200
+        response = await stage.ask("GET", ACCOUNT, "torbox", key=key)
+        assert refused(response, 429, "rg.rate_limited")["retry_after"] == 60
+        assert response.headers["retry-after"] == "60"
+        assert (await stage.ask("GET", ACCOUNT, "torbox", key=other)).status_code == 200
+
+    async def test_processes_share_their_counts(self, stage, shared, vault):
+        from sluicegate.services.gateway_limits import GatewayLimits
+
+        other = GatewayLimits(shared.transactions, RateAllowance(key=4))
+        for _ in range(4):
+            other.key("a-key")
+        await other.flush()
+        stage.gateway.limits.key("a-key")
+        await stage.gateway.limits.flush()
+        with pytest.raises(Exception, match="Too many requests"):
+            stage.gateway.limits.key("a-key")
+
+    async def test_guessing_secrets_ends_soon(self, stage):
+        wrong = {"x-relaygate-addon-secret": "as_wrong"}
+        statuses = [
+            (await stage.ask("GET", ACCOUNT, "torbox", tokens="t", headers=wrong)).status_code for _ in range(6)
+        ]
+        assert statuses == [401, 401, 401, 429, 429, 429]
+        assert (await stage.ask("GET", ACCOUNT, "torbox", tokens="t")).status_code == 200

@@ -1,0 +1,122 @@
+"""The raw proxy against a real upstream on a socket: what is sent on, what is kept back, where it can lead."""
+
+import socket
+
+import pytest
+from tests.surfaces.serving import serving
+
+from sluicegate.surfaces.gateway.application import BASE
+
+
+class Upstream:
+    """Answers everything, and remembers what came."""
+
+    def __init__(self) -> None:
+        self.calls = []
+        self.status, self.body, self.headers = 200, b'{"ok":true}', []
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] != "http":
+            return
+        body = (await receive()).get("body", b"")
+        self.calls.append((scope["method"], scope["raw_path"].decode(), scope["query_string"].decode(), scope, body))
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+@pytest.fixture
+async def upstream(stage):
+    upstream = Upstream()
+    async with serving(upstream) as url:
+        stage.upstream = url + "/v1/api"
+        yield upstream
+
+
+async def test_a_call_goes_through_with_the_users_token_and_nothing_else(stage, upstream):
+    _, key = await stage.user("torbox")
+    headers = {"cookie": "a=b", "x-forwarded-for": "1.2.3.4", "origin": "https://x", "accept-language": "de"}
+    response = await stage.ask(
+        "POST", "/proxy/v1/api/torrents/mylist?bypass_cache=true&token=mine&API_KEY=x", "torbox",
+        key=key, json={"a": 1}, headers=headers,
+    )  # fmt: skip
+    assert (response.status_code, response.json()) == (200, {"ok": True})
+    ((method, path, query, scope, body),) = upstream.calls
+    assert (method, path, query, body) == ("POST", "/v1/api/torrents/mylist", "bypass_cache=true", b'{"a":1}')
+    sent = {name.decode(): value.decode() for name, value in scope["headers"]}
+    assert sent["authorization"].startswith("Bearer token-torbox-")
+    assert sent["accept-language"] == "de"
+    assert not {"cookie", "x-forwarded-for", "origin"} & set(sent)
+    assert not [name for name in sent if name.startswith("x-relaygate")]
+
+
+async def test_the_token_goes_into_the_query_where_torbox_wants_it_and_never_comes_back(stage, upstream):
+    _, key = await stage.user("torbox")
+    token = f"token-torbox-{(await stage.users.page(limit=1000))[-1].name}"
+    upstream.body = b'{"data":"https://cdn/f?token=%s"}' % b"x"
+    response = await stage.ask("GET", "/proxy/v1/api/torrents/requestdl?token=PUTME&torrent_id=1", "torbox", key=key)
+    assert response.status_code == 200
+    query = upstream.calls[0][2]
+    sent = query.partition("token=")[2]
+    assert query.startswith("torrent_id=1&token=token-torbox-")
+    upstream.body = b'{"data":"https://cdn/f?token=%s"}' % sent.encode()
+    response = await stage.ask("GET", "/proxy/v1/api/torrents/requestdl?torrent_id=1", "torbox", key=key)
+    assert response.json() == {"data": "https://cdn/f?token=[REDACTED]"}
+    assert token
+
+
+async def test_json_passes_with_its_status_and_anything_else_is_a_problem(stage, upstream):
+    _, key = await stage.user("torbox")
+    upstream.status, upstream.body, upstream.headers = 418, b'{"error":1}', [(b"set-cookie", b"a=b")]
+    response = await stage.ask("GET", "/proxy/v1/x", "torbox", key=key)
+    assert (response.status_code, response.json()) == (418, {"error": 1})
+    assert "set-cookie" not in response.headers
+    upstream.status, upstream.body = 302, b"<html>"
+    upstream.headers = [(b"location", b"http://127.0.0.1:1/")]
+    response = await stage.ask("GET", "/proxy/v1/x", "torbox", key=key)
+    assert (response.status_code, response.json()["code"]) == (502, "rg.upstream_non_json")
+    upstream.status, upstream.body, upstream.headers = 204, b"", []
+    assert (await stage.ask("DELETE", "/proxy/v1/x", "torbox", key=key)).status_code == 204
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    stage.upstream = f"http://127.0.0.1:{port}"
+    _, key = await stage.user("torbox")
+    response = await stage.ask("GET", "/proxy/v1/x", "torbox", key=key)
+    assert (response.status_code, response.json()["code"]) == (502, "rg.upstream_unreachable")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//evil.example/x", "/../x", "/a/../x", "/a/%2e%2e/x", "/a/%2E./x", "/a%2fb", "/a\\b", "/a%5cb", "/a@b",
+        "/@evil", "/a%40b", "/a//b", "/http://evil/", "/a%00b", "/a%0d%0ab", "/a%252e", "/a;/../b", "/", "/.", "/a:b",
+    ],
+)  # fmt: skip
+async def test_no_path_leads_elsewhere(stage, upstream, path):
+    _, key = await stage.user("torbox")
+    host, port = stage.url.removeprefix("http://").split(":")
+    lines = [f"GET {BASE}/proxy{path} HTTP/1.1", f"host: {host}", "connection: close"]
+    lines += [f"{name}: {value}" for name, value in stage.headers("torbox", key=key).items()]
+    with socket.create_connection((host, int(port))) as raw:
+        import asyncio
+
+        raw.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(raw, ("\r\n".join(lines) + "\r\n\r\n").encode())
+        answer = b""
+        while chunk := await loop.sock_recv(raw, 65536):
+            answer += chunk
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"rg.validation_error" in answer
+    assert not upstream.calls
+
+
+async def test_exactly_one_provider_and_known_methods(stage, upstream):
+    response = await stage.ask("GET", "/proxy/v1/x", "torbox, alldebrid", tokens="a,b")
+    assert (response.status_code, response.json()["code"]) == (400, "rg.validation_error")
+    response = await stage.ask("OPTIONS", "/proxy/v1/x", "torbox", tokens="a")
+    assert response.status_code == 405
+    assert "DELETE" in response.headers["allow"]
+    _, key = await stage.user()
+    response = await stage.ask("GET", "/proxy/v1/x", "torbox", key=key)
+    assert (response.status_code, response.json()["code"]) == (404, "rg.vault_missing")
+    assert not upstream.calls
