@@ -22,6 +22,7 @@ from sluicegate.core.errors import (
     UpstreamQuota,
 )
 from sluicegate.core.files import Locator
+from sluicegate.core.links import Link
 from sluicegate.core.provider import Capability
 from sluicegate.core.sources import Magnet, WebLink
 from sluicegate.core.torrent_files import parse_torrent
@@ -80,6 +81,7 @@ async def test_one_upload_has_one_answer(provider: AllDebrid, answers: Answers, 
     with pytest.raises(ProtocolError) as caught:
         await provider.submit_magnet(Magnet(HASH))
     assert caught.value.provider == "alldebrid"
+    assert caught.value.detail == f"AllDebrid answered {len(items)} items to one."
 
 
 @pytest.mark.parametrize("id_", [None, "1", ""])
@@ -88,6 +90,7 @@ async def test_upload_without_an_id(provider: AllDebrid, answers: Answers, id_: 
     with pytest.raises(ProtocolError) as caught:
         await provider.submit_magnet(Magnet(HASH))
     assert caught.value.provider == "alldebrid"
+    assert caught.value.detail == "AllDebrid accepted it without an id."
 
 
 async def test_upload_that_does_not_say_ready(provider: AllDebrid, answers: Answers) -> None:
@@ -138,6 +141,7 @@ async def test_map_of_other_things(provider: AllDebrid, answers: Answers, broken
     with pytest.raises(ProtocolError) as caught:
         await provider.list_page()
     assert caught.value.provider == "alldebrid"
+    assert caught.value.detail.startswith("A magnet has another shape than documented: ")
 
 
 async def test_unknown_id(provider: AllDebrid, answers: Answers) -> None:
@@ -292,6 +296,11 @@ async def test_unlocked_to_nowhere(provider: AllDebrid, answers: Answers, link: 
     with pytest.raises(ProtocolError) as caught:
         await provider.unlock(PAGE)
     assert caught.value.provider == "alldebrid"
+
+
+async def test_unlocked_without_name_and_size(provider: AllDebrid, answers: Answers) -> None:
+    answers({"link": "https://x.debrid.it/a"})
+    assert await provider.unlock(PAGE) == Link("https://x.debrid.it/a", name="", size=None)
 
 
 @pytest.mark.parametrize("size", [-1, 2**63, "7", 1.5])

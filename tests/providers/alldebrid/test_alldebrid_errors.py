@@ -175,6 +175,14 @@ async def test_neither_success_nor_error(provider: AllDebrid, answers: Answers, 
     assert type(await error_of(provider)) is ProtocolError
 
 
+@pytest.mark.parametrize("word", ["error", "success"])
+async def test_word_without_a_reason(provider: AllDebrid, answers: Answers, word: str) -> None:
+    answers(Reply.json({"status": word}))
+    error = await error_of(provider)
+    assert type(error) is ProtocolError
+    assert error.detail == f"AllDebrid answered '{word}' without saying what."
+
+
 async def test_success_with_an_error_is_an_error(provider: AllDebrid, answers: Answers) -> None:
     user = {"user": {"username": "x", "isPremium": True}}
     answers(Reply.json({"status": "success", "data": user, "error": {"code": "AUTH_BLOCKED"}}))
