@@ -4,7 +4,7 @@ PY ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo run test check lint types imports bench lock clean
+.PHONY: help setup demo run test check lint types imports bench mutation lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ imports: setup
 
 bench: setup ## measure: medians and ratios, as a table and as JSON in .bench/
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+mutation: setup ## change one word of an adapter at a time and print how many changes the tests notice (ARGS="torbox")
+	@$(BIN)/python scripts/mutation.py $(ARGS)
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
