@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMAND = str(Path(sys.executable).parent / "sluicegate")
 RANGE = 4 << 20
 PATIENCE = 180.0
+CACHED = "5eed" * 10
 console = Console(highlight=False)
 
 
@@ -81,8 +82,8 @@ def _run(stack: ExitStack, folder: Path) -> None:
     console.print(f"   seeder on 127.0.0.1:{port}, web site on http://127.0.0.1:{site}")
 
     console.print("[bold]2. Server[/]    sluicegate serve, with its embedded database")
-    base = stack.enter_context(_server(folder / "data"))
-    console.print(f"   ready at {base}, API pages at {base}/docs")
+    base, sandbox = stack.enter_context(_server(folder / "data"))
+    console.print(f"   ready at {base}, API pages at {base}/docs; every provider is the sandbox at {sandbox}")
     library, media = _keys(folder / "data", base)
 
     console.print("[bold]3. Magnet[/]    POST /v1/torrents")
@@ -93,6 +94,18 @@ def _run(stack: ExitStack, folder: Path) -> None:
     _media_job(media, {"url": f"http://127.0.0.1:{site}/hls/index.m3u8", "filename": "from hls"})
     console.print("[bold]6. Page[/]      POST /jobs")
     _media_job(media, {"url": f"http://127.0.0.1:{site}/page.html", "format": "mkv", "filename": "from page"})
+    console.print("[bold]7. Provider[/]  sluicegate accounts add, POST /v1/torrents: a magnet that TorBox has cached")
+    _cli("accounts", "add", "--user", "demo", "--provider", "torbox", "--token", "sandbox-demo", data=folder / "data")
+    _library_job(library, {"magnet": f"magnet:?xt=urn:btih:{CACHED}"}, _cached(Api(sandbox, {})))
+
+
+def _cached(sandbox: Api) -> dict[str, str]:
+    """Tells the sandbox what its TorBox has cached: the sums of the files by name."""
+    files = [{"path": "concert.mkv", "size": 24 << 20}, {"path": "extras/notes.txt", "size": 2_000}]
+    content = {"info_hash": CACHED, "name": "Concert", "files": files, "cached_on": ["torbox"]}
+    sandbox.call("POST", "/_control/content", content)
+    shown = sandbox.call("GET", f"/_control/content/{CACHED}")
+    return {file["path"].rpartition("/")[2]: file["sha256"] for file in shown["files"]}
 
 
 def _keys(data: Path, base: str) -> tuple[Api, Api]:
@@ -176,7 +189,8 @@ def _say(name: str, size: int, speed: float, verdict: str) -> None:
 
 
 @contextmanager
-def _server(data: Path) -> Iterator[str]:
+def _server(data: Path) -> Iterator[tuple[str, str]]:
+    """A server with its sandbox: the addresses of both."""
     environment = os.environ | {
         "SLUICEGATE_EGRESS_ALLOW": "127.0.0.0/8",
         "SLUICEGATE_SWARM_LISTEN": "127.0.0.1:0",
@@ -185,11 +199,12 @@ def _server(data: Path) -> Iterator[str]:
     log = data.parent / "server.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [COMMAND, "serve", "--data-dir", str(data), "--port", "0"],
+            [COMMAND, "serve", "--sandbox", "--data-dir", str(data), "--port", "0"],
             stdout=subprocess.PIPE, stderr=sink, env=environment, text=True,
         )  # fmt: skip
         try:
-            yield _said(process, "ready", log).split()[1]
+            sandbox = _said(process, "sandbox", log).split()[1]
+            yield _said(process, "ready", log).split()[1], sandbox
         finally:
             _end(process)
 

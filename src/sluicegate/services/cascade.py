@@ -265,11 +265,11 @@ class CascadeService:
             return None
 
     def _retry_delay(self, job: Job, errors: list[SluicegateError]) -> float:
-        """As asked for by the remote side, else growing with the job's age."""
+        """As asked for by the remote side, and growing with the job's age."""
         asked = [error.retry_after for error in errors if error.retry_after is not None]
         age = (self._clock.now() - job.created_at).total_seconds()
         own = min(max(_RETRY_FIRST, age / 4), _RETRY_LAST)
-        return min(max(min(asked), 1.0), _RETRY_LAST) if asked else own
+        return min(max(min(asked), own), _RETRY_LAST) if asked else own
 
     def _entry(self, rung: str, verdict: str, rule: str, words: str, latency_ms: int | None = None) -> TraceEntry:
         return TraceEntry(self._clock.now(), rung, verdict, rule, words, latency_ms)
