@@ -24,7 +24,7 @@ from sluicegate.core.links import Link
 from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.sources import Magnet, Nzb, Source, SourceKind, WebLink
 from sluicegate.core.transfers import Submission, Transfer, TransferState
-from sluicegate.services.gateway_learned import LearnedAvailability
+from sluicegate.services.gateway_learned import Known, LearnedAvailability
 
 __all__ = ["GatewayJobs", "JobFileView"]
 
@@ -116,6 +116,10 @@ class GatewayJobs:
     async def cache_check(self, provider: Provider, hashes: Sequence[str], *, list_files: bool) -> list[Availability]:
         """One answer per hash, in order; unknown where nobody can tell."""
         return await self._learned.check(provider, hashes, list_files=list_files)
+
+    def known(self, provider: str, hashes: Sequence[str]) -> Sequence[Known] | None:
+        """The answers to a cache check, if no provider needs to be asked; else None."""
+        return self._learned.fresh(provider, hashes)
 
     async def _selected(self, provider: Provider, transfer: Transfer) -> Transfer:
         """The transfer after everything was selected, or as it is when the provider does not wait for it yet."""

@@ -6,6 +6,7 @@ what they have are known from their finished transfers alone; what nobody has se
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +20,7 @@ from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.sources import SourceKind
 from sluicegate.core.transfers import Transfer, TransferState
 
-__all__ = ["LearnedAvailability"]
+__all__ = ["Known", "LearnedAvailability"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -29,14 +30,23 @@ _MISS_SECONDS: Final = 20.0
 """How long a miss is: somebody may be fetching it right now."""
 _STALE_HIT: Final = timedelta(days=14)
 """How long a hit is believed where the provider cannot be asked."""
-_FACTS_MAX: Final = 200_000
+_FACTS_MAX: Final = 100_000
+"""Per provider; some 40 MB when all seven are full."""
 _WAITING_MAX: Final = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+@dataclass(eq=False, slots=True)
+class Known:
+    """An answer that is remembered.
+
+    Attributes:
+        until: on the monotonic clock; from then on it is asked for again.
+        form: a place where a surface may keep the answer as it words it, since popular ones are asked for all day.
+    """
+
     until: float
     answer: Availability
+    form: bytes = b""
 
 
 class LearnedAvailability:
@@ -45,19 +55,17 @@ class LearnedAvailability:
     def __init__(self, transactions: UnitOfWorkFactory, clock: Clock) -> None:
         self._transactions = transactions
         self._clock = clock
-        self._seen: dict[tuple[str, str], _Seen] = {}
+        self._seen: defaultdict[str, dict[str, Known]] = defaultdict(dict)
         self._waiting: dict[tuple[str, str], LearnedFact] = {}
 
-    def fresh(self, provider: str, hashes: Sequence[str]) -> list[Availability] | None:
+    def fresh(self, provider: str, hashes: Sequence[str]) -> list[Known] | None:
         """The answers, if all of them are known freshly enough not to ask; else None. Never waits."""
-        now, seen = time.monotonic(), self._seen
-        answers = []
-        for info_hash in hashes:
-            found = seen.get((provider, info_hash))
-            if found is None or found.until < now:
-                return None
-            answers.append(found.answer)
-        return answers
+        try:
+            found = list(map(self._seen[provider].__getitem__, hashes))
+        except KeyError:
+            return None
+        soonest = min((known.until for known in found), default=0.0)
+        return found if soonest >= time.monotonic() else None
 
     async def check(self, provider: Provider, hashes: Sequence[str], *, list_files: bool) -> list[Availability]:
         """One answer per hash, in order; asks the provider about what is not known.
@@ -119,7 +127,7 @@ class LearnedAvailability:
         moment = time.monotonic()
         known, others = {}, []
         for info_hash in hashes:
-            found = self._seen.get((provider, info_hash))
+            found = self._seen[provider].get(info_hash)
             if found is not None and found.until >= moment:
                 known[info_hash] = found.answer
             else:
@@ -136,10 +144,11 @@ class LearnedAvailability:
 
     def _remember(self, fact: LearnedFact, seen: float) -> Availability:
         answer = Availability(fact.info_hash, fact.cached, "learned", fact.seen_at, fact.name, fact.size)
-        while len(self._seen) >= _FACTS_MAX:
-            del self._seen[next(iter(self._seen))]
-        self._seen.pop((fact.provider, fact.info_hash), None)
-        self._seen[fact.provider, fact.info_hash] = _Seen(seen + _believed(fact), answer)
+        known = self._seen[fact.provider]
+        known.pop(fact.info_hash, None)
+        while len(known) >= _FACTS_MAX:
+            del known[next(iter(known))]
+        known[fact.info_hash] = Known(seen + _believed(fact), answer)
         return answer
 
 

@@ -24,7 +24,7 @@ from sluicegate.surfaces.gateway.admission import Admission, Visitor
 from sluicegate.surfaces.gateway.bodies import Query
 from sluicegate.surfaces.gateway.debug import upstream_debug
 from sluicegate.surfaces.gateway.envelope import Debug, wrap
-from sluicegate.surfaces.gateway.operations import Arguments, Route, Work, match
+from sluicegate.surfaces.gateway.operations import Arguments, Plan, Route, Work, match
 from sluicegate.surfaces.gateway.problems import RETRY_SECONDS, Problem, problem_of
 from sluicegate.surfaces.gateway.proxy import METHODS, RawProxy, checked_path
 from sluicegate.web.asgi import Receive, Scope, Send, header
@@ -143,10 +143,14 @@ class GatewayApplication:
         await self._admission.admit(call.scope, call.visitor)
         query = Query(call.scope)
         deadline = query.deadline(_TOTAL_SECONDS)
-        work = await route.prepare(self._jobs, Arguments(call.scope, call.receive, query, ids))
+        plan = await route.prepare(self._jobs, Arguments(call.scope, call.receive, query, ids))
+        plan = plan if isinstance(plan, Plan) else Plan(plan)
         began = time.perf_counter()
         outcomes = await self._fanout.run(
-            call.visitor.targets, self._work(call, work), deadline=min(deadline, _PROVIDER_SECONDS)
+            call.visitor.targets,
+            self._work(call, plan.work),
+            deadline=min(deadline, _PROVIDER_SECONDS),
+            known=_known(plan),
         )
         upstream = time.perf_counter() - began
         envelope = wrap(route.operation, str(call.id), outcomes)
@@ -202,6 +206,18 @@ class GatewayApplication:
                 answers=tuple(_audited(outcome, call) for outcome in answer.outcomes),
             )
         )
+
+
+def _known(plan: Plan) -> Callable[[Target], tuple[Any, Debug | None] | None] | None:
+    tell = plan.known
+    if tell is None:
+        return None
+
+    def known(target: Target) -> tuple[Any, Debug | None] | None:
+        body = tell(target)
+        return None if body is None else (body, None)
+
+    return known
 
 
 def _problem(error: SluicegateError, call: _Call) -> _Answer:

@@ -27,9 +27,17 @@ from sluicegate.surfaces.gateway.bodies import (
 from sluicegate.surfaces.gateway.payloads import CanceledBody
 from sluicegate.web.asgi import Receive, Scope
 
-__all__ = ["OPERATIONS", "Arguments", "Route", "Work", "match"]
+__all__ = ["OPERATIONS", "Arguments", "Plan", "Route", "Work", "match"]
 
 Work = Callable[[Target, Provider], Awaitable[msgspec.Struct]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done with each provider, and what can be told without it."""
+
+    work: Work
+    known: Callable[[Target], msgspec.Raw | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Arguments:
     ids: tuple[str, ...]
 
 
-Prepare = Callable[[GatewayJobs, Arguments], Awaitable[Work]]
+Prepare = Callable[[GatewayJobs, Arguments], Awaitable[Work | Plan]]
 """Reads the arguments once, before anything is asked; gives what is then done with each provider."""
 
 
@@ -132,7 +140,7 @@ async def _playback(jobs: GatewayJobs, arguments: Arguments) -> Work:
     return work
 
 
-async def _cache_check(jobs: GatewayJobs, arguments: Arguments) -> Work:
+async def _cache_check(jobs: GatewayJobs, arguments: Arguments) -> Plan:
     request = await read_body(arguments.scope, arguments.receive, CacheCheckRequest)
     hashes = request.normalised()
 
@@ -140,7 +148,11 @@ async def _cache_check(jobs: GatewayJobs, arguments: Arguments) -> Work:
         answers = await jobs.cache_check(provider, hashes, list_files=request.list_files)
         return payloads.cache_body(answers, list_files=request.list_files)
 
-    return work
+    def known(target: Target) -> msgspec.Raw | None:
+        found = jobs.known(target.provider, hashes)
+        return payloads.known_cache_body(found) if found is not None else None
+
+    return Plan(work, None if request.list_files else known)
 
 
 @dataclass(frozen=True, slots=True)

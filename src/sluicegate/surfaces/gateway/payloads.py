@@ -13,6 +13,7 @@ from sluicegate.core.links import Link
 from sluicegate.core.names import mime_type_of
 from sluicegate.core.transfers import Transfer, TransferState
 from sluicegate.services.gateway_jobs import JobFileView
+from sluicegate.services.gateway_learned import Known
 
 __all__ = [
     "AccountBody",
@@ -27,6 +28,7 @@ __all__ = [
     "cache_body",
     "files_body",
     "job_body",
+    "known_cache_body",
     "playback_body",
     "unlock_body",
 ]
@@ -242,6 +244,16 @@ def cache_body(answers: Sequence[Availability], *, list_files: bool) -> CacheBod
             for answer in answers
         ]
     )
+
+
+def known_cache_body(known: Sequence[Known]) -> msgspec.Raw:
+    """Availability from memory, without files, from what was rendered before."""
+    return msgspec.Raw(b'{"items":[' + b",".join([item.form or _render(item) for item in known]) + b"]}")
+
+
+def _render(known: Known) -> bytes:
+    known.form = msgspec.json.encode(cache_body([known.answer], list_files=False).items[0])
+    return known.form
 
 
 def _status(transfer: Transfer) -> str:
