@@ -146,7 +146,8 @@ async def test_an_account_that_cannot_be_used_is_paused_with_the_next_action(sta
 @pytest.mark.parametrize("provider", CHOOSY)
 async def test_a_revoked_token_pauses_the_account_and_a_new_one_lets_the_job_go_on(stage: Stage, provider: str):
     account = await stage.add(provider)
-    await stage.control("faults", provider=provider, call="*", fault="bad_token", times=5)
+    dialect = "torrin" if provider == "stremthru" else provider
+    await stage.control("faults", provider=dialect, call="*", fault="bad_token", times=5)
     job = await stage.job()
     assert await stage.cascade.place(job.id, engines=False)
     paused = await stage.accounts.get(account.id)
@@ -156,7 +157,7 @@ async def test_a_revoked_token_pauses_the_account_and_a_new_one_lets_the_job_go_
     assert await stage.cascade.place(job.id, engines=False), "it still waits"
     assert await stage.sync.run(provider, account.id) is None
     assert len(await stage.calls()) == before, "a paused account is asked nothing"
-    await stage.control("faults", provider=provider, call="*", fault="bad_token", times=0)
+    await stage.control("faults", provider=dialect, call="*", fault="bad_token", times=0)
     rotated = await stage.accounts.rotate(account.id, Secret("sandbox-ann-again"))
     assert (rotated.state, rotated.reason) == (AccountState.OK, "")
     await stage.cascade.place(job.id, engines=False)
