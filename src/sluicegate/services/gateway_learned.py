@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 from typing import Final
 
 from sluicegate.core.availability import Availability
@@ -49,6 +50,9 @@ class Known:
     form: bytes = b""
 
 
+_until: Final = attrgetter("until")
+
+
 class LearnedAvailability:
     """The memory of one process over the table that all share; ``flush`` writes what was learnt."""
 
@@ -64,8 +68,7 @@ class LearnedAvailability:
             found = list(map(self._seen[provider].__getitem__, hashes))
         except KeyError:
             return None
-        soonest = min((known.until for known in found), default=0.0)
-        return found if soonest >= time.monotonic() else None
+        return found if min(map(_until, found), default=0.0) >= time.monotonic() else None
 
     async def check(self, provider: Provider, hashes: Sequence[str], *, list_files: bool) -> list[Availability]:
         """One answer per hash, in order; asks the provider about what is not known.

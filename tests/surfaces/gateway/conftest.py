@@ -12,6 +12,7 @@ from sluicegate.core.accounts import Account, AccountState, Credential, token_ki
 from sluicegate.core.addons import AddonState
 from sluicegate.core.clock import SystemClock
 from sluicegate.core.gateway import PROVIDERS
+from sluicegate.core.manifest import Manifest, read_manifest
 from sluicegate.core.pacing import Priority
 from sluicegate.core.provider import Provider
 from sluicegate.db.connector import Connector
@@ -50,6 +51,9 @@ class Twins:
 
     def kind(self, name: str) -> type[Provider]:
         return self.kinds[name]
+
+    def manifest(self, name: str) -> Manifest:
+        return read_manifest(f"sluicegate.providers.{name}")
 
     def open(self, name: str, credential: Credential, *, priority: Priority = Priority.SYNC) -> Provider:
         return self.kinds[name](self.worlds[name], credential)

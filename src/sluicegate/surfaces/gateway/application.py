@@ -270,7 +270,9 @@ def _shown_path(call: _Call) -> str:
     path = unquote(call.path, errors="replace")
     for secret in call.visitor.presented:
         path = path.replace(secret, "[REDACTED]")
-    return "".join(character if character.isprintable() else "?" for character in path)[:_AUDITED_PATH_MAX]
+    if not path.isprintable():
+        path = "".join(character if character.isprintable() else "?" for character in path)
+    return path[:_AUDITED_PATH_MAX]
 
 
 async def _send(send: Send, answer: _Answer) -> None:

@@ -1,7 +1,6 @@
 """Request bodies and query parameters of the canonical operations, read strictly and turned into core values."""
 
 import asyncio
-import re
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,7 +33,6 @@ _HASHES_MAX: Final = 1_000
 _LIMIT_MAX: Final = 1_000
 _OFFSET_MAX: Final = 100_000
 _DEADLINE_MAX_MS: Final = 30_000
-_HEX: Final = re.compile(r"[0-9a-fA-F]+")
 
 
 class CreateRequest(msgspec.Struct):
@@ -97,15 +95,19 @@ class CacheCheckRequest(msgspec.Struct):
         """The hashes in lower-case hex. Raises InvalidInput."""
         if not 0 < len(self.hashes) <= _HASHES_MAX:
             raise InvalidInput(f"'hashes' holds 1 to {_HASHES_MAX:,} info hashes.", field="hashes")
-        if _all_plain(self.hashes):
-            return [text.lower() for text in self.hashes]
-        return [parse_info_hash(text).info_hash for text in self.hashes]
+        return _plain(self.hashes) or [parse_info_hash(text).info_hash for text in self.hashes]
 
 
-def _all_plain(hashes: list[str]) -> bool:
-    """Whether all are 40 hex digits: in one step, as there may be a thousand of them in every search."""
+def _plain(hashes: list[str]) -> list[str] | None:
+    """The hashes in lower case if all are 40 hex digits, in a few steps for all: there are hundreds in every search."""
     joined = "".join(hashes)
-    return _HEX.fullmatch(joined) is not None and {len(text) for text in hashes} == {40}
+    try:
+        digits = 2 * len(bytes.fromhex(joined))
+    except ValueError:
+        return None
+    if digits != len(joined) or set(map(len, hashes)) != {40}:
+        return None
+    return hashes if joined == joined.lower() else [text.lower() for text in hashes]
 
 
 class Query:

@@ -14,7 +14,7 @@ import msgspec
 from litestar import Request, Router, delete, get, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
-from litestar.params import FromPath, QueryParameter, SkipValidation
+from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
 from sluicegate.core.errors import InvalidInput, NotFound, Unauthenticated
@@ -86,7 +86,7 @@ async def keys(caller: _Caller, services: _Services) -> list[shapes.KeyBody]:
 
 
 @post("/keys", summary="Make a proxy key", responses=_REFUSED)
-async def create_key(caller: _Caller, services: _Services, data: shapes.KeyRequest) -> shapes.NewKeyBody:
+async def create_key(caller: _Caller, services: _Services, data: JSONBody[shapes.KeyRequest]) -> shapes.NewKeyBody:
     """The secret is in this answer only."""
     key, secret = await services.gateway.keys.create(caller.user_id, data.label)
     return shapes.NewKeyBody(shapes.key_body(key), secret.reveal())
@@ -94,7 +94,7 @@ async def create_key(caller: _Caller, services: _Services, data: shapes.KeyReque
 
 @post("/keys/{key_id:uuid}/rotate", summary="Replace a proxy key", responses=_REFUSED)
 async def rotate_key(
-    caller: _Caller, services: _Services, key_id: FromPath[UUID], data: shapes.RotateRequest
+    caller: _Caller, services: _Services, key_id: FromPath[UUID], data: JSONBody[shapes.RotateRequest]
 ) -> shapes.NewKeyBody:
     """A new key under the same label and policies; the old one works on for the overlap."""
     overlap = timedelta(hours=data.overlap_hours)
@@ -115,7 +115,7 @@ async def rules(caller: _Caller, services: _Services) -> list[shapes.RuleBody]:
 
 
 @post("/policies", summary="Allow or deny an add-on or network", responses=_REFUSED)
-async def add_rule(caller: _Caller, services: _Services, data: shapes.RuleRequest) -> shapes.RuleBody:
+async def add_rule(caller: _Caller, services: _Services, data: JSONBody[shapes.RuleRequest]) -> shapes.RuleBody:
     """Adding the same rule twice yields one."""
     rule = await services.gateway.policies.add(
         caller.user_id, data.verdict, data.subject, data.value, key_id=data.key_id
@@ -149,7 +149,7 @@ async def vault(caller: _Caller, services: _Services) -> list[shapes.VaultBody]:
 
 
 @post("/vault", summary="Store a provider's token", responses=_REFUSED)
-async def add_token(caller: _Caller, services: _Services, data: shapes.VaultRequest) -> shapes.VaultBody:
+async def add_token(caller: _Caller, services: _Services, data: JSONBody[shapes.VaultRequest]) -> shapes.VaultBody:
     """The token is tried at the provider first, and kept encrypted."""
     if data.provider not in PROVIDERS:
         raise InvalidInput(f"There is no such provider; there are: {', '.join(PROVIDERS)}.", field="provider")
@@ -159,7 +159,7 @@ async def add_token(caller: _Caller, services: _Services, data: shapes.VaultRequ
 
 @put("/vault/{entry_id:uuid}", summary="Replace a token", responses=_REFUSED)
 async def replace_token(
-    caller: _Caller, services: _Services, entry_id: FromPath[UUID], data: shapes.VaultTokenRequest
+    caller: _Caller, services: _Services, entry_id: FromPath[UUID], data: JSONBody[shapes.VaultTokenRequest]
 ) -> shapes.VaultBody:
     """The new token is tried at the provider first."""
     await _own_account(services, caller, entry_id)
@@ -211,7 +211,7 @@ async def addons(caller: _Caller, services: _Services) -> list[shapes.AddonBody]
 
 
 @post("/addons", summary="Register an add-on", responses=_REFUSED)
-async def apply(caller: _Caller, services: _Services, data: shapes.AddonRequest) -> shapes.NewAddonBody:
+async def apply(caller: _Caller, services: _Services, data: JSONBody[shapes.AddonRequest]) -> shapes.NewAddonBody:
     """The secret is in this answer only, and works once an operator has approved the add-on."""
     addon, secret = await services.gateway.addons.apply(
         data.slug, name=data.name, contact=data.contact, proof=data.proof, user_id=caller.user_id
@@ -221,7 +221,7 @@ async def apply(caller: _Caller, services: _Services, data: shapes.AddonRequest)
 
 @post("/addons/{slug:str}/secrets", summary="Replace a developer secret", responses=_REFUSED)
 async def rotate_secret(
-    caller: _Caller, services: _Services, slug: FromPath[str], data: shapes.RotateRequest
+    caller: _Caller, services: _Services, slug: FromPath[str], data: JSONBody[shapes.RotateRequest]
 ) -> shapes.SecretBody:
     """A new secret; older ones work on for the overlap."""
     overlap = timedelta(hours=data.overlap_hours)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -45,6 +46,9 @@ _STATUSES: Final = {
     TransferState.FAILED: "failed",
 }
 """The closed set of statuses; ``paused`` and ``canceled`` complete it."""
+
+
+_form: Final = attrgetter("form")
 
 
 class AccountBody(msgspec.Struct, kw_only=True):
@@ -248,7 +252,10 @@ def cache_body(answers: Sequence[Availability], *, list_files: bool) -> CacheBod
 
 def known_cache_body(known: Sequence[Known]) -> msgspec.Raw:
     """Availability from memory, without files, from what was rendered before."""
-    return msgspec.Raw(b'{"items":[' + b",".join([item.form or _render(item) for item in known]) + b"]}")
+    forms = list(map(_form, known))
+    if not all(forms):
+        forms = [item.form or _render(item) for item in known]
+    return msgspec.Raw(b'{"items":[' + b",".join(forms) + b"]}")
 
 
 def _render(known: Known) -> bytes:
