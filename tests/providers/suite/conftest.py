@@ -53,11 +53,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Keeps what came of each check, for ``python -m tests.providers.suite.report``."""
+    """Keeps what came of each check at its last run, for ``python -m tests.providers.suite.report``."""
     found = session.config.stash.get(_found, None)
     kept = getattr(session.config, "cache", None)
     if found and kept is not None:
-        kept.set(RESULTS, found)
+        known = kept.get(RESULTS, {})
+        kept.set(RESULTS, {check: known.get(check, {}) | found.get(check, {}) for check in {**known, **found}})
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

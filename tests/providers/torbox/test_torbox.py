@@ -207,6 +207,20 @@ async def test_success_is_authoritative(stage: Stage, succeeded: Any) -> None:
         await answering(stage, Reply.json(body)).account()
 
 
+@pytest.mark.parametrize("status", [500, 502, 521])
+async def test_page_of_a_proxy(stage: Stage, status: int) -> None:
+    adapter = answering(stage, Reply(status, b"<html>Bad gateway</html>"))
+    for call in (
+        adapter.account(),
+        adapter.list_page(),
+        adapter.get("torrent:7"),
+        adapter.link("torbox:torrent%3A7:0"),
+        adapter.submit_magnet(parse_info_hash("a" * 40)),
+    ):
+        with pytest.raises(UpstreamServerError):
+            await call
+
+
 # Account
 
 
@@ -251,6 +265,7 @@ async def test_empty_list_is_404(stage: Stage) -> None:
         cursor = page.next_cursor
     assert [reply.status for reply in stage.interposer.replies] == [404] * pages
     asked = [(sent.path.removeprefix(ROOT), sent.query.get("type")) for sent in stage.interposer.sent]
+    assert {sent.query["bypass_cache"] for sent in stage.interposer.sent} == {"true"}
     assert asked == [
         ("/torrents/mylist", None),
         ("/usenet/mylist", None),
