@@ -31,6 +31,7 @@ class Product:
 
     url: str
     pid: int
+    data: Path
     key: str = field(repr=False)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
@@ -42,11 +43,13 @@ class Product:
             return json.loads(answer.read() or b"null")
 
     def memory(self) -> tuple[int, int]:
-        """Bytes of the server and all its children, the database's included: (resident, proportional).
+        """Bytes of the server, the database and all their children: (resident, proportional).
 
         The resident sum counts pages that processes share, above all PostgreSQL's buffers, once for each of them.
         """
-        family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
+        postmaster = int((self.data / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+        roots = [psutil.Process(self.pid), psutil.Process(postmaster)]
+        family = {*roots, *(child for root in roots for child in root.children(recursive=True))}
         infos = [one.memory_full_info() for one in family]
         return sum(info.rss for info in infos), sum(info.pss for info in infos)
 
@@ -75,7 +78,7 @@ def serving(data: Path) -> Iterator[Product]:
     try:
         assert process.stdout is not None
         url = process.stdout.readline().split()[1]
-        yield Product(url, process.pid, _key(data))
+        yield Product(url, process.pid, data, _key(data))
     finally:
         process.terminate()
         process.wait(60)

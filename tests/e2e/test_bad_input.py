@@ -175,6 +175,19 @@ async def test_media_jobs_end_with_a_reason(house: Server, site: Site):
     await healthy(house)
 
 
+async def test_media_that_lies_about_its_length(house: Server, clip: Path):
+    film = clip.read_bytes()
+    answers = {
+        "/endless.mp4": endless(kind="video/mp4", head=film[:4096]),
+        "/huge.mp4": whole(film, length=FILE_MAX * 1000, kind="video/mp4"),
+    }
+    async with lying_origin(answers) as url:
+        for job in await asyncio.gather(*(media_job(house, url + path) for path in answers)):
+            assert job["status"] == "Failed", job
+            assert "larger" in job["error"], job
+    assert [path for path in (house.data / "media").rglob("*") if path.is_file()] == []
+
+
 async def test_endless_and_oversized_bodies_stop_at_the_limit(house: Server):
     answers = {
         "/endless": endless(),

@@ -86,16 +86,16 @@ class Tally:
         """Takes yt-dlp's report about the track in work.
 
         Raises:
-            Refusal: all tracks together are larger than allowed.
+            Refusal: all tracks together are larger than allowed, or the host promises that they will be.
         """
+        self._check(int(status.get("total_bytes") or 0))
         total = status.get("total_bytes") or status.get("total_bytes_estimate")
         self.note(int(status.get("downloaded_bytes") or 0), total, status.get("speed"))
 
     def note(self, done: int, total: float | None, speed: float | None) -> None:
         """Notes the bytes of the track in work."""
+        self._check(done)
         done += self._finished
-        if done > self._max_bytes:
-            raise Refusal(UnsafeSource("The media is larger than allowed."))
         now = time.monotonic()
         if now >= self._next:
             self._next = now + _REPORT_SECONDS
@@ -107,6 +107,10 @@ class Tally:
         self._expected = self._expected[1:]
         self._next = 0.0
         self.note(0, 0, None)
+
+    def _check(self, size: int) -> None:
+        if self._finished + size > self._max_bytes:
+            raise Refusal(UnsafeSource("The media is larger than allowed."))
 
     def _total(self, current: float | None) -> int | None:
         parts = [current, *self._expected[1:]]
