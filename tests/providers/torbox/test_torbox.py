@@ -162,6 +162,7 @@ async def test_429_without_code(stage: Stage, body: bytes) -> None:
     with pytest.raises(UpstreamRateLimited) as caught:
         await answering(stage, Reply(429, body, (("retry-after", "31"),))).account()
     assert caught.value.retry_after == 31.0
+    assert caught.value.upstream_code == "429"
 
 
 async def test_retry_after_on_other_answers_means_nothing(stage: Stage) -> None:
