@@ -24,6 +24,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     url: str = ""
+    sandbox: str = ""
     _key: dict[str, str] = field(default_factory=dict)
 
     async def start(self, *, crash_at: str = "", options: tuple[str, ...] = ()) -> None:
@@ -43,6 +44,9 @@ class Server:
         assert self.process.stdout is not None
         async with asyncio.timeout(START_SECONDS):
             line = (await self.process.stdout.readline()).decode().strip()
+            if line.startswith("sandbox "):
+                self.sandbox = line.split()[1]
+                line = (await self.process.stdout.readline()).decode().strip()
         assert line.startswith("ready "), f"it said {line!r}; {self.log()[-3000:]}"
         self.url = line.split()[1]
 
