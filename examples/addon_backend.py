@@ -2,9 +2,11 @@
 
     python addon_backend.py --addon my-addon --secret as_… --key pk_… "magnet:?xt=urn:btih:…"
 
-Without --provider it does so at every provider of the gateway. ``--base`` is all that changes between gateways. It needs
-nothing but Python.
+Without --provider it does so at every provider of the gateway. ``--base`` is all that changes between gateways. It
+needs nothing but Python.
 """
+
+# ruff: noqa: S310, T201  (the address is the one that was asked for; printing is what this program is for)
 
 import argparse
 import json
@@ -41,7 +43,7 @@ class Gateway:
     secret: str
     key: str
 
-    def ask(self, provider: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def ask(self, provider: str, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The value at ``data.<provider>.data``.
 
         Raises:
@@ -67,7 +69,8 @@ class Gateway:
             raise Refused(f"{problem['code']}: {problem['detail']}") from None
         if "error" in fragment:
             raise Refused(f"{fragment['error']['code']}: {fragment['error']['detail']}")
-        return fragment["data"]
+        value: dict[str, Any] = fragment["data"]
+        return value
 
 
 def play(gateway: Gateway, provider: str, magnet: str, patience: float) -> str:
