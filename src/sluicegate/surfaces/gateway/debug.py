@@ -13,7 +13,7 @@ __all__ = ["scrubbed", "upstream_debug"]
 
 _MASK: Final = "[REDACTED]"
 _SENSITIVE: Final = re.compile(
-    r".*(token|password|secret|api_?key|auth|session|cookie).*|e_?mail|mail|user_?name|customer|pin", re.IGNORECASE
+    r".*(token|password|secret|api_?key|auth|session|cookie|mail|user_?name|referral).*|customer|pin", re.IGNORECASE
 )
 _DEPTH_MAX: Final = 40
 _SHORTEST: Final = 6
