@@ -414,7 +414,7 @@ async def test_cancel_ends_the_child(workshop: Workshop, folder: Path, site: Sit
     task = asyncio.create_task(
         workshop.fetch(url, MediaOptions(), folder, on_progress=lambda step: started.set() if step.done else None)
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         await started.wait()
     children = psutil.Process().children(recursive=True)
     assert children
