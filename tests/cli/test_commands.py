@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,13 @@ class Outcome:
         return json.loads(self.out)
 
 
-async def run(*arguments: str, data: Path | None = None) -> Outcome:
+async def run(*arguments: str, data: Path | None = None, **environment: str) -> Outcome:
     """Runs a command to its end, on an installation's folder if it takes one."""
     options = ["--data-dir", str(data)] if data else []
     process = await asyncio.create_subprocess_exec(
-        COMMAND, *arguments, *options, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
+        COMMAND, *arguments, *options,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=os.environ | environment,
+    )  # fmt: skip
     async with asyncio.timeout(90):
         out, err = await process.communicate()
     return Outcome(process.returncode or 0, out.decode(), err.decode())
@@ -199,3 +201,18 @@ async def test_serve_tells_that_its_port_is_taken(house: Server, tmp_path: Path)
     failed = await run("serve", "--port", house.url.rpartition(":")[2], data=tmp_path)
     assert (failed.code, failed.out) == (5, "")
     assert "cannot serve" in one_line(failed.err)
+
+
+async def test_a_wrong_file_of_settings_is_told_in_a_line(tmp_path: Path):
+    (tmp_path / "broken.toml").write_text("port = = 1")
+    (tmp_path / "unknown.toml").write_text("colour = 1")
+    for name, words in (("broken.toml", "no TOML"), ("unknown.toml", "COLOUR"), ("missing.toml", "no file")):
+        failed = await run("serve", data=tmp_path / "data", SLUICEGATE_CONFIG=str(tmp_path / name))
+        assert (failed.code, failed.out) == (2, "")
+        assert words in one_line(failed.err)
+
+
+async def test_a_host_that_does_not_resolve_is_told_in_a_line(tmp_path: Path):
+    failed = await run("serve", "--host", "nowhere.invalid", "--port", "0", data=tmp_path)
+    assert (failed.code, failed.out) == (5, "")
+    assert "Unknown error" not in one_line(failed.err)

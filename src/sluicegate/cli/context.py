@@ -1,6 +1,8 @@
 """What every command shares: the options that name the installation, and opening it for one call."""
 
 import asyncio
+import os
+import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -33,8 +35,12 @@ UserName = Annotated[str, typer.Option("--user", help="Name of the user.")]
 
 def load(data_dir: Path | None = None, database_url: str | None = None, **more: object) -> Settings:
     """The settings with this command's options on top; a wrong one ends the command with a sentence."""
+    if (config := os.environ.get("SLUICEGATE_CONFIG")) and not Path(config).is_file():
+        fail(f"SLUICEGATE_CONFIG names no file: {config}", 2)
     try:
         return Settings.load(data_dir=data_dir, database_url=database_url, **more)
+    except tomllib.TOMLDecodeError as error:
+        fail(f"the file that SLUICEGATE_CONFIG names is no TOML: {error}", 2)
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()

@@ -1,7 +1,6 @@
 """``sluicegate serve``: the server."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from typing import Annotated
 
@@ -35,8 +34,7 @@ def serve(
     except SluicegateError as error:
         stop_with(error)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        fail(f"cannot serve on {settings.host}:{settings.port}: {reason}", 5)
+        fail(f"cannot serve on {settings.host}:{settings.port}: {error.strerror or error}", 5)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
