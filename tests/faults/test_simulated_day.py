@@ -95,7 +95,9 @@ async def test_an_hour_of_faults(day: Day):
             cached_on=[] if dies else [name for name in PROVIDERS if dice.random() < 0.15],
         )  # fmt: skip
         owner, _ = owners[number % 2]
-        day.people.append((start + dice.uniform(0, HOUR / 2), lambda owner=owner, h=info_hash: day.job(owner, h)))
+        # All at once and in a few bursts: without the ledger the published limits would not hold.
+        burst = start + dice.randrange(4) * HOUR / 8
+        day.people.append((burst, lambda owner=owner, h=info_hash: day.job(owner, h)))
     for _ in range(200):
         day.people.append((start + dice.uniform(0, HOUR), lambda: day.misfortune(dice, PROVIDERS)))
     for minute in range(0, 60, 3):
