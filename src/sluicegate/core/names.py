@@ -96,6 +96,9 @@ def display_text(text: str, limit: int = 500) -> str:
     Control characters, line breaks and runs of spaces become one space; direction overrides and other invisible
     characters, NUL and lone surrogates vanish.
     """
+    if text.isascii() and text.isprintable():
+        # Nearly all names: nothing to replace and nothing to normalise, only spaces to fold.
+        return " ".join(text[: limit * 8].split())[:limit].strip()
     visible = "".join(" " if _is_control(c) else _shown(c) for c in text[: limit * 8])
     return unicodedata.normalize("NFC", " ".join(visible.split()))[:limit].strip()
 
