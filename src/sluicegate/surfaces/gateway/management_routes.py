@@ -26,6 +26,7 @@ from sluicegate.services.accounts import AccountService, NewAccount
 from sluicegate.services.gateway import Gateway
 from sluicegate.surfaces.gateway import management_schemas as shapes
 from sluicegate.surfaces.gateway.management_errors import EXCEPTION_HANDLERS
+from sluicegate.web.auth import Carrier, key_guard
 
 __all__ = ["ManagementServices", "router"]
 
@@ -63,8 +64,10 @@ def router(services: ManagementServices) -> Router:
         route_handlers=handlers,
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(_authenticated),
+            "caller": Provide(_caller, sync_to_thread=False),
         },
+        # A guard and not a dependency: strangers are refused before anything they sent is looked at.
+        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER)],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=_BODY_MAX,
         security=[{"library_key": []}],
@@ -72,11 +75,12 @@ def router(services: ManagementServices) -> Router:
     )
 
 
-async def _authenticated(request: _Request, services: _Services) -> Key:
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+def _caller(request: _Request) -> Key:
+    """The key that the guard has verified."""
+    key = request.auth
+    if not isinstance(key, Key):
         raise Unauthenticated("A key is missing.")
-    return await services.keys.verify(text.strip(), KeyKind.LIBRARY)
+    return key
 
 
 @get("/keys", summary="Own proxy keys", responses=_REFUSED)
