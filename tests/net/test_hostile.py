@@ -90,7 +90,11 @@ async def test_pieces_of_exactly_the_step_size_are_whole(remote: Remote, http: H
         assert (await http.request("GET", remote.url("/x"))).body == bytes(size)
 
 
-@pytest.mark.parametrize("body", [gzip.compress(TEXT)[:-20], b"not gzip", gzip.compress(TEXT)[:50] + b"\0" * 50])
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(TEXT)[:-20], b"not gzip", gzip.compress(TEXT)[:50] + b"\0" * 50],
+    ids=["cut", "not gzip", "overwritten"],
+)
 async def test_damaged_compression_is_a_protocol_error(remote: Remote, http: Http, body: bytes) -> None:
     remote.scripts["/x"] = answer(body, headers="Content-Encoding: gzip\r\n")
     with pytest.raises(ProtocolError):
