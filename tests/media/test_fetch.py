@@ -408,8 +408,10 @@ async def test_video_wanted_of_a_source_with_sound_alone(
     assert shaped.actual_quality == "audio"
 
 
-async def test_cancel_ends_the_child(workshop: Workshop, folder: Path, site: Site, clips: Path) -> None:
+async def test_cancel_ends_the_child(tmp_path: Path, site: Site, clips: Path) -> None:
     url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.05)
+    workshop = Workshop(tmp_path / "rooms", no_proxy)
+    folder = workshop.folder(UUID(int=1))
     started = asyncio.Event()
     task = asyncio.create_task(
         workshop.fetch(url, MediaOptions(), folder, on_progress=lambda step: started.set() if step.done else None)
