@@ -257,8 +257,9 @@ class MediaRunService:
             job = await tx.media_jobs.get(job_id)
         if error.retry is Retry.LATER and job.attempts < _ATTEMPTS_MAX:
             return error.retry_after or _RETRY_DELAYS[min(job.attempts, len(_RETRY_DELAYS)) - 1]
-        await self._end(job_id, _ENDS.get(type(error), MediaState.FAILED), error)
+        # First the left-overs, then the verdict: whoever sees the job over finds nothing of it any more.
         await self._workshop.discard(job_id)
+        await self._end(job_id, _ENDS.get(type(error), MediaState.FAILED), error)
         return None
 
     async def _end(self, job_id: UUID, state: MediaState, error: SluicegateError) -> None:
