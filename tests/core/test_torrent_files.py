@@ -3,7 +3,7 @@ from contextlib import suppress
 
 import libtorrent as lt
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from tests.core.torrents import PIECE, VERSIONS, leaf, real_torrent, torrent, v1_info, v2_info
 
@@ -45,7 +45,10 @@ def _as_libtorrent_reads(raw: bytes):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_real_torrents_are_read_as_libtorrent_reads_them(tmp_path_factory, version, tree):
     raw = real_torrent(tmp_path_factory.mktemp("files"), tree, version)
-    info, files, hashes = _as_libtorrent_reads(raw)
+    try:
+        info, files, hashes = _as_libtorrent_reads(raw)
+    except RuntimeError:
+        reject()  # libtorrent writes a few hybrids with empty files that it does not read itself
 
     ours = parse_torrent(raw)
 
