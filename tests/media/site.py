@@ -113,8 +113,11 @@ class Site:
         if wanted and status == 200:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             begin, end = int(first), min(int(last or len(body) - 1), len(body) - 1)
-            status, headers["Content-Range"] = 206, f"bytes {begin}-{end}/{len(body)}"
-            body = body[begin : end + 1]
+            if begin >= len(body):
+                status, headers["Content-Range"], body = 416, f"bytes */{len(body)}", b""
+            elif request.headers.get("If-Range", headers.get("ETag")) == headers.get("ETag"):
+                status, headers["Content-Range"] = 206, f"bytes {begin}-{end}/{len(body)}"
+                body = body[begin : end + 1]
         request.send_response(status)
         for name, value in headers.items():
             request.send_header(name, value)

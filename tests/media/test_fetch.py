@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from sluicegate.core.errors import (
     NoMedia,
     UnsafeSource,
 )
-from sluicegate.core.media import MediaFacts, MediaProgress
+from sluicegate.core.media import FetchedMedia, MediaFacts, MediaProgress
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.media.extractor.facts import facts_of
 from sluicegate.media.probe import probe_file
@@ -224,19 +225,51 @@ async def test_second_fetch_returns_the_first_ones_files(
     assert again.size == first.size
 
 
-async def test_interrupted_fetch_goes_on(workshop: Workshop, folder: Path, site: Site, clips: Path) -> None:
-    whole = (clips / "h264-aac.mp4").read_bytes()
-    url = site.put("/v.mp4", whole)
-    first = await workshop.fetch(url, MediaOptions(), folder, on_progress=quiet)
+async def interrupted(workshop: Workshop, folder: Path, site: Site, arrived: bytes, **origin: object) -> FetchedMedia:
+    """Fetches ``/v.mp4`` in a folder in which an earlier run left ``arrived``, of the version that ``origin`` names."""
+    first = await workshop.fetch(f"{site.url}/v.mp4", MediaOptions(), folder, on_progress=quiet)
     track = first.tracks[0].path
-    track.with_name(track.name + ".part").write_bytes(whole[:20_000])
+    track.with_name(track.name + ".part").write_bytes(arrived)
+    track.with_name(track.name + ".origin").write_text(json.dumps({"validator": None} | origin))
     track.unlink()
     site.log.clear()
+    return await workshop.fetch(f"{site.url}/v.mp4", MediaOptions(), folder, on_progress=quiet)
 
-    again = await workshop.fetch(url, MediaOptions(), folder, on_progress=quiet)
+
+@pytest.mark.parametrize("tag", [None, '"v1"'])
+async def test_interrupted_fetch_goes_on(
+    workshop: Workshop, folder: Path, site: Site, clips: Path, tag: str | None
+) -> None:
+    whole = (clips / "h264-aac.mp4").read_bytes()
+    site.put("/v.mp4", whole, headers={"ETag": tag} if tag else {})
+
+    again = await interrupted(workshop, folder, site, whole[:20_000], total=len(whole), validator=tag)
 
     assert again.tracks[0].path.read_bytes() == whole
     assert "bytes=20000-" in [headers.get("Range") for _, headers in site.log]
+
+
+@pytest.mark.parametrize(
+    ("arrived", "origin"),
+    [
+        (b"x" * 900_000, {"total": 1 << 30}),
+        (b"x" * 20_000, {"total": 25_000}),
+        (b"x" * 20_000, {"total": None}),
+        (b"x" * 20_000, {"total": -1, "validator": '"an older one"'}),
+    ],
+    ids=["more than there is now", "of a shorter file", "of unknown length", "of another version"],
+)
+async def test_what_arrived_of_another_version_is_not_continued(
+    workshop: Workshop, folder: Path, site: Site, clips: Path, arrived: bytes, origin: dict[str, object]
+) -> None:
+    whole = (clips / "h264-aac.mp4").read_bytes()
+    site.put("/v.mp4", whole, headers={"ETag": '"now"'})
+    if origin["total"] == -1:
+        origin = origin | {"total": len(whole)}
+
+    again = await interrupted(workshop, folder, site, arrived, **origin)
+
+    assert again.tracks[0].path.read_bytes() == whole
 
 
 async def test_feed_is_listed_up_to_the_limit(tmp_path: Path, site: Site) -> None:

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -10,24 +9,23 @@ from typing import Any, Final
 from yt_dlp.downloader.common import FileDownloader
 from yt_dlp.downloader.dash import DashSegmentsFD
 from yt_dlp.downloader.hls import HlsFD
-from yt_dlp.downloader.http import HttpFD
 from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import HTTPError
 
-from sluicegate.core.errors import ExtractionFailed, InvalidInput, StorageError, UnsafeSource
+from sluicegate.core.errors import ExtractionFailed, InvalidInput, StorageError
 from sluicegate.media.extractor.decryption import decrypted
 from sluicegate.media.extractor.failures import explain
 from sluicegate.media.extractor.live import record
+from sluicegate.media.extractor.plain import TEMPORARY, PlainFile
 from sluicegate.media.extractor.playlist import MediaPlaylist
 from sluicegate.media.extractor.reader import PageReader
 from sluicegate.media.extractor.refusal import Refusal
-from sluicegate.media.wire import FetchedTrack, Order, Progress
+from sluicegate.media.extractor.tally import Tally
+from sluicegate.media.wire import FetchedTrack, Order
 
-__all__ = ["Tally", "fetch_track", "read_playlist"]
+__all__ = ["fetch_track", "read_playlist"]
 
-_REPORT_SECONDS: Final = 0.25
 _FAR: Final = 1e12
-_TEMPORARY: Final = frozenset({408, 425, 429})
 _TRIES_OF_MISSING: Final = 2
 _STRATEGIES: Final = {"m3u8": "hls", "m3u8_native": "hls", "http_dash_segments": "dash"}
 
@@ -37,7 +35,7 @@ class _Segments:
 
     def report_retry(self, err: Exception, count: int, retries: int, *rest: Any, **more: Any) -> None:  # noqa: ANN401
         """Gives up on a segment with its cause, and sooner when it is not there at all."""
-        missing = isinstance(err, HTTPError) and 300 <= err.status < 500 and err.status not in _TEMPORARY
+        missing = isinstance(err, HTTPError) and 300 <= err.status < 500 and err.status not in TEMPORARY
         if count <= (_TRIES_OF_MISSING if missing else retries):
             super().report_retry(err, count, retries, *rest, **more)  # type: ignore[misc]
         elif isinstance(explain(err), InvalidInput | StorageError):
@@ -72,51 +70,6 @@ class _Dash(_Segments, DashSegmentsFD):  # type: ignore[misc]
     FD_NAME = "dashsegments"
 
 
-class Tally:
-    """Adds up the bytes of all tracks and reports them, about four times a second."""
-
-    def __init__(self, report: Callable[[Progress], None], formats: list[dict[str, Any]], max_bytes: int) -> None:
-        self._report = report
-        self._expected = [form.get("filesize") or form.get("filesize_approx") for form in formats]
-        self._max_bytes = max_bytes
-        self._finished = 0
-        self._next = 0.0
-
-    def hook(self, status: dict[str, Any]) -> None:
-        """Takes yt-dlp's report about the track in work.
-
-        Raises:
-            Refusal: all tracks together are larger than allowed, or the host promises that they will be.
-        """
-        self._check(int(status.get("total_bytes") or 0))
-        total = status.get("total_bytes") or status.get("total_bytes_estimate")
-        self.note(int(status.get("downloaded_bytes") or 0), total, status.get("speed"))
-
-    def note(self, done: int, total: float | None, speed: float | None) -> None:
-        """Notes the bytes of the track in work."""
-        self._check(done)
-        done += self._finished
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + _REPORT_SECONDS
-            self._report(Progress(done=done, total=self._total(total), speed=speed))
-
-    def finish(self, size: int) -> None:
-        """The track in work is complete with ``size`` bytes."""
-        self._finished += size
-        self._expected = self._expected[1:]
-        self._next = 0.0
-        self.note(0, 0, None)
-
-    def _check(self, size: int) -> None:
-        if self._finished + size > self._max_bytes:
-            raise Refusal(UnsafeSource("The media is larger than allowed."))
-
-    def _total(self, current: float | None) -> int | None:
-        parts = [current, *self._expected[1:]]
-        return None if None in parts else self._finished + int(sum(part for part in parts if part is not None))
-
-
 def _strategy(form: dict[str, Any]) -> str:
     return _STRATEGIES.get(str(form.get("protocol")), "http")
 
@@ -134,7 +87,11 @@ def fetch_track(reader: PageReader, order: Order, form: dict[str, Any], number: 
             return FetchedTrack(path.name, "live")
         text, starts_at = _cut(playlist, order)
         form |= {"url": base, "hls_media_playlist_data": text}
-    _download({"hls": _Hls, "dash": _Dash}.get(strategy, HttpFD), reader, form, path, tally)
+    if strategy == "http":
+        if not path.is_file():
+            PlainFile(reader, form, path, tally).fetch()
+    else:
+        _download({"hls": _Hls, "dash": _Dash}[strategy], reader, form, path, tally)
     tally.finish(path.stat().st_size)
     return FetchedTrack(path.name, strategy, starts_at)
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sluicegate.media.extractor.direct import direct_file
-from sluicegate.media.extractor.download import Tally, fetch_track
+from sluicegate.media.extractor.download import fetch_track
 from sluicegate.media.extractor.extras import fetch_subtitle, fetch_thumbnail
 from sluicegate.media.extractor.facts import facts_of
 from sluicegate.media.extractor.reader import PageReader, chosen_formats
+from sluicegate.media.extractor.tally import Tally
 from sluicegate.media.wire import Fetched, Order, Report, Understood
 
 __all__ = ["perform"]
