@@ -14,6 +14,7 @@ from uuid import UUID
 from sluicegate.core.accounts import Account, Credential
 from sluicegate.core.addons import AddonRepository
 from sluicegate.core.audit import AuditRepository
+from sluicegate.core.entitlements import EntitlementRepository
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.keys import Key, KeyKind
@@ -22,12 +23,17 @@ from sluicegate.core.manifest import Manifest
 from sluicegate.core.media_jobs import MediaJob, MediaState
 from sluicegate.core.pacing import Priority
 from sluicegate.core.policies import PolicyRepository
+from sluicegate.core.preferences import PreferenceRepository
 from sluicegate.core.provider import Provider
+from sluicegate.core.repeats import RepeatRepository
 from sluicegate.core.secrets import Secret
 from sluicegate.core.sources import Source
 from sluicegate.core.storage import Storage
+from sluicegate.core.stream_proxies import StreamProxyRepository
 from sluicegate.core.trace import TraceEntry
-from sluicegate.core.users import User
+from sluicegate.core.usage import UsageRepository
+from sluicegate.core.users import IdentityRepository, User, UserLimitRepository
+from sluicegate.core.webhooks import WebhookRepository
 
 __all__ = [
     "AccountRepository",
@@ -39,6 +45,7 @@ __all__ = [
     "JobRepository",
     "KeyRepository",
     "KeyVerifier",
+    "MasterKeyMarkRepository",
     "MediaJobRepository",
     "Providers",
     "Storages",
@@ -95,6 +102,7 @@ class Task:
         priority: larger runs first.
         again: when the same task is running right now, run it once more afterwards. False for whoever only makes sure
             that there is one.
+        at_once: when the same task waits for a later time, run it now.
     """
 
     kind: str
@@ -102,6 +110,7 @@ class Task:
     delay: float = 0.0
     priority: int = 0
     again: bool = True
+    at_once: bool = False
 
     @property
     def dedupe_key(self) -> str:
@@ -136,6 +145,10 @@ class UserRepository(Protocol):
         """By name."""
         ...
 
+    async def remove(self, user_id: UUID) -> None:
+        """Deletes a user with everything that is theirs: keys, accounts, jobs, choices. Removing twice is fine."""
+        ...
+
 
 class KeyRepository(Protocol):
     """Keys that we issued."""
@@ -162,6 +175,10 @@ class KeyRepository(Protocol):
 
     async def revoke(self, key_id: UUID, at: datetime) -> bool:
         """Ends a key at this time, which may be ahead; True when it is valid now."""
+        ...
+
+    async def lock(self, user_id: UUID) -> None:
+        """Lets one unit of work at a time change this user's keys, until it ends. Raises NotFound: no such user."""
         ...
 
 
@@ -217,6 +234,10 @@ class JobRepository(Protocol):
 
     async def source(self, job_id: UUID) -> Source:
         """The source as handed in, ``.torrent`` bytes included."""
+        ...
+
+    async def resource(self, job_id: UUID, uri: str) -> None:
+        """Replaces the magnet of a job by one of the same hash that knows more."""
         ...
 
     async def page(
@@ -275,7 +296,7 @@ class TraceRepository(Protocol):
         """Appends one entry."""
         ...
 
-    async def page(self, job_id: UUID, *, limit: int = 500) -> list[TraceEntry]:
+    async def page(self, job_id: UUID, *, limit: int = 500, offset: int = 0) -> list[TraceEntry]:
         """Oldest first."""
         ...
 
@@ -320,6 +341,18 @@ class MediaJobRepository(Protocol):
         ...
 
 
+class MasterKeyMarkRepository(Protocol):
+    """Marks that only the right master key opens."""
+
+    async def ensure(self, name: str, sealed: bytes) -> bytes:
+        """The mark that is there, or this one, which is kept then."""
+        ...
+
+    async def replace(self, name: str, sealed: bytes) -> None:
+        """Puts another in its place, when the master key changes."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction over all repositories."""
 
@@ -337,6 +370,15 @@ class UnitOfWork(Protocol):
     audits: AuditRepository
     learned: LearnedRepository
     rates: RateRepository
+    webhooks: WebhookRepository
+    identities: IdentityRepository
+    limits: UserLimitRepository
+    plans: EntitlementRepository
+    preferences: PreferenceRepository
+    stream_proxies: StreamProxyRepository
+    library_usage: UsageRepository
+    repeats: RepeatRepository
+    key_marks: MasterKeyMarkRepository
 
 
 class UnitOfWorkFactory(Protocol):

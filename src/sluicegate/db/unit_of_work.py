@@ -8,11 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sluicegate.core import ports
 from sluicegate.core.addons import AddonRepository
 from sluicegate.core.audit import AuditRepository
+from sluicegate.core.entitlements import EntitlementRepository
 from sluicegate.core.learned import LearnedRepository, RateRepository
 from sluicegate.core.policies import PolicyRepository
+from sluicegate.core.preferences import PreferenceRepository
+from sluicegate.core.repeats import CURRENT_ATTEMPT, RepeatRepository
+from sluicegate.core.stream_proxies import StreamProxyRepository
+from sluicegate.core.usage import UsageRepository
+from sluicegate.core.users import IdentityRepository, UserLimitRepository
+from sluicegate.core.webhooks import WebhookRepository
 from sluicegate.db.accounts import Accounts
 from sluicegate.db.addons import Addons
 from sluicegate.db.audit import Audits
+from sluicegate.db.cascade import CascadePreferenceRows
 from sluicegate.db.failures import translated
 from sluicegate.db.files import Files
 from sluicegate.db.intents import Intents
@@ -20,10 +28,16 @@ from sluicegate.db.jobs import Jobs
 from sluicegate.db.keys import Keys
 from sluicegate.db.learned import Learned, Rates
 from sluicegate.db.media_jobs import MediaJobs
+from sluicegate.db.people import Identities, Limits, MasterKeyMarks, Plans, Preferences
+from sluicegate.db.placements import Placements
 from sluicegate.db.policies import Policies
 from sluicegate.db.queue import Tasks
+from sluicegate.db.repeats import Repeats, mark_effective
+from sluicegate.db.stream_proxies import StreamProxies
 from sluicegate.db.traces import Traces
+from sluicegate.db.usage import Usage
 from sluicegate.db.users import Users
+from sluicegate.db.webhooks import Webhooks
 
 __all__ = ["Transaction", "Transactions"]
 
@@ -45,6 +59,15 @@ class Transaction:
     audits: AuditRepository
     learned: LearnedRepository
     rates: RateRepository
+    webhooks: WebhookRepository
+    identities: IdentityRepository
+    limits: UserLimitRepository
+    plans: EntitlementRepository
+    preferences: PreferenceRepository
+    stream_proxies: StreamProxyRepository
+    library_usage: UsageRepository
+    repeats: RepeatRepository
+    key_marks: ports.MasterKeyMarkRepository
 
     def __init__(self, connection: AsyncConnection, vault: ports.Vault) -> None:
         self.users = Users(connection)
@@ -61,6 +84,17 @@ class Transaction:
         self.audits = Audits(connection)
         self.learned = Learned(connection)
         self.rates = Rates(connection)
+        self.cascade_preferences = CascadePreferenceRows(connection)
+        self.placements = Placements(connection)
+        self.webhooks = Webhooks(connection)
+        self.identities = Identities(connection)
+        self.limits = Limits(connection)
+        self.plans = Plans(connection)
+        self.preferences = Preferences(connection)
+        self.stream_proxies = StreamProxies(connection, vault)
+        self.library_usage = Usage(connection)
+        self.repeats = Repeats(connection)
+        self.key_marks = MasterKeyMarks(connection)
 
 
 class Transactions:
@@ -80,3 +114,5 @@ class Transactions:
         with translated():
             async with self._engine.begin() as connection:
                 yield Transaction(connection, self._vault)
+                if (attempt := CURRENT_ATTEMPT.get()) is not None:
+                    await mark_effective(connection, attempt)
