@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, RowMapping, func, insert, or_, select, upd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.keys import Key, KeyKind
-from sluicegate.db.rows import columns_of, first, many, page_bounds
-from sluicegate.db.schema import keys
+from sluicegate.db.rows import columns_of, first, many, one, page_bounds
+from sluicegate.db.schema import keys, users
 
 __all__ = ["Keys"]
 
@@ -68,6 +68,11 @@ class Keys:
         """See the port."""
         statement = update(keys).where(keys.c.id == key_id, _valid()).values(revoked_at=at).returning(keys.c.id)
         return await first(self._connection, statement) is not None
+
+    async def lock(self, user_id: UUID) -> None:
+        """See the port. The weaker lock lets rows of other tables that name this user be added meanwhile."""
+        chosen = select(users.c.id).where(users.c.id == user_id)
+        await one(self._connection, chosen.with_for_update(key_share=True), "user")
 
 
 def _valid() -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,3 +41,7 @@ class Users:
         limit, offset = page_bounds(limit, offset)
         statement = select(users).order_by(users.c.name).limit(limit).offset(offset)
         return [User(**row) for row in await many(self._connection, statement)]
+
+    async def remove(self, user_id: UUID) -> None:
+        """See the port; what belongs to the user goes by the foreign keys."""
+        await self._connection.execute(delete(users).where(users.c.id == user_id))

@@ -1,0 +1,51 @@
+"""Usage counters of the library in the database."""
+
+from uuid import UUID
+
+from sqlalchemy import func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sluicegate.core.jobs import JobState
+from sluicegate.core.usage import Counter, LibraryUsage, Period
+from sluicegate.db.people_schema import usage_counters
+from sluicegate.db.rows import first, many
+from sluicegate.db.schema import jobs, users
+
+__all__ = ["Usage"]
+
+
+class Usage:
+    """Implements ``core.usage.UsageRepository``."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, user_id: UUID, period: Period, counter: Counter, amount: int) -> None:
+        """See the port."""
+        values = select(users.c.id, literal(period.name), literal(str(counter)), literal(amount))
+        source = values.where(users.c.id == user_id)
+        statement = insert(usage_counters).from_select(["user_id", "period", "counter", "value"], source)
+        total = usage_counters.c.value + statement.excluded.value
+        key = ["user_id", "period", "counter"]
+        await self._connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"value": total}))
+
+    async def of(self, user_id: UUID, period: Period) -> LibraryUsage:
+        """See the port."""
+        ready = func.count().filter(jobs.c.state == str(JobState.READY))
+        within = (jobs.c.user_id == user_id, jobs.c.created_at >= period.start, jobs.c.created_at < period.end)
+        counted = await first(
+            self._connection, select(func.count().label("submitted"), ready.label("ready")).where(*within)
+        )
+        chosen = select(usage_counters.c.counter, usage_counters.c.value).where(
+            usage_counters.c.user_id == user_id, usage_counters.c.period == period.name
+        )
+        values = {row["counter"]: row["value"] for row in await many(self._connection, chosen)}
+        return LibraryUsage(
+            period=period,
+            jobs_submitted=counted["submitted"] if counted else 0,
+            jobs_ready=counted["ready"] if counted else 0,
+            bytes_streamed=values.get(Counter.BYTES_STREAMED, 0),
+            stream_urls_minted=values.get(Counter.STREAM_URLS_MINTED, 0),
+            rss_items_grabbed=values.get(Counter.RSS_ITEMS_GRABBED, 0),
+        )
