@@ -1,7 +1,8 @@
 """Library jobs in the database."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Executable, RowMapping, bindparam, func, select, update
@@ -19,7 +20,7 @@ from sluicegate.db.notices import NOTIFY, notice
 from sluicegate.db.rows import columns_of, first, many, new, new_values, one, page_bounds
 from sluicegate.db.schema import JOB_IS_ACTIVE, JOB_IS_CURRENT, jobs, uploads
 
-__all__ = ["Jobs"]
+__all__ = ["Jobs", "job_of"]
 
 _FIXED: Final = ("id", "user_id", "info_hash", "source_kind", "source_uri", "created_at", "updated_at", "version")
 """What ``update`` leaves alone, or sets by itself."""
@@ -90,6 +91,10 @@ class Jobs:
             case SourceKind.USENET:
                 return Nzb(row["name"], raw=raw, url=uri if raw is None else None)
 
+    async def resource(self, job_id: UUID, uri: str) -> None:
+        """See the port."""
+        await self._connection.execute(update(jobs).where(jobs.c.id == job_id).values(source_uri=uri))
+
     async def page(
         self, user_id: UUID, *, limit: int, offset: int, states: frozenset[JobState] | None = None
     ) -> list[Job]:
@@ -140,9 +145,14 @@ class Jobs:
         return [_job(row) for row in await many(self._connection, statement)]
 
 
+def job_of(row: RowMapping) -> Job:
+    """The job in a row that may hold columns of other tables as well."""
+    return _job({name: row[name] for name in jobs.c.keys()})  # noqa: SIM118 - a collection, not a dictionary
+
+
 def _change(job: Job) -> Change:
     return Change("job", job.user_id, job.id, str(job.state), job.version)
 
 
-def _job(row: RowMapping) -> Job:
+def _job(row: RowMapping | Mapping[str, Any]) -> Job:
     return Job(**{**row, "state": JobState(row["state"]), "source_kind": SourceKind(row["source_kind"])})

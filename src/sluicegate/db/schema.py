@@ -215,6 +215,7 @@ intents = Table(
     Column("provider", Text, nullable=False),
     Column("account_id", Uuid),
     Column("opened_at", _Time, nullable=False, server_default=text("now()")),
+    Column("looked_at", _Time),
     UniqueConstraint("job_id", "provider", "account_id", postgresql_nulls_not_distinct=True),
 )
 

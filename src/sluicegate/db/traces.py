@@ -22,10 +22,9 @@ class Traces:
         """See the port."""
         await self._connection.execute(insert(traces).values(**columns_of(entry), job_id=job_id))
 
-    async def page(self, job_id: UUID, *, limit: int = 500) -> list[TraceEntry]:
+    async def page(self, job_id: UUID, *, limit: int = 500, offset: int = 0) -> list[TraceEntry]:
         """See the port."""
         columns = (column for column in traces.c if column.name not in {"id", "job_id"})
-        statement = (
-            select(*columns).where(traces.c.job_id == job_id).order_by(traces.c.id).limit(page_bounds(limit, 0)[0])
-        )
+        limit, offset = page_bounds(limit, offset)
+        statement = select(*columns).where(traces.c.job_id == job_id).order_by(traces.c.id).limit(limit).offset(offset)
         return [TraceEntry(**row) for row in await many(self._connection, statement)]
