@@ -14,11 +14,13 @@ from uuid import UUID
 from sluicegate.core.accounts import Account, Credential
 from sluicegate.core.addons import AddonRepository
 from sluicegate.core.audit import AuditRepository
+from sluicegate.core.cascade import CascadePreferenceRepository, PlacementRepository
 from sluicegate.core.entitlements import EntitlementRepository
 from sluicegate.core.files import JobFile
-from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.jobs import Job, JobState, KeptJob
 from sluicegate.core.keys import Key, KeyKind
 from sluicegate.core.learned import LearnedRepository, RateRepository
+from sluicegate.core.looks import LookRepository
 from sluicegate.core.manifest import Manifest
 from sluicegate.core.media_jobs import MediaJob, MediaState
 from sluicegate.core.pacing import Priority
@@ -220,15 +222,18 @@ class JobRepository(Protocol):
     async def add(self, job: Job, *, torrent: bytes | None = None) -> tuple[Job, bool]:
         """Adds a job, or finds the user's job with this hash that is not failed or cancelled: (job, created).
 
+        One that was removed and is found comes back into the library.
         Two concurrent calls with one hash yield one job. ``torrent`` is the uploaded ``.torrent``.
         """
         ...
 
-    async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False) -> Job:
+    async def get(
+        self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False, removed: bool = False
+    ) -> Job:
         """One job; ``lock`` holds its row until the unit of work ends.
 
         Raises:
-            NotFound: unknown, or not of ``user_id`` when that is given.
+            NotFound: unknown, or when ``user_id`` is given: not theirs, or removed by them (unless ``removed`` is set).
         """
         ...
 
@@ -257,6 +262,37 @@ class JobRepository(Protocol):
         """Active jobs that have a transfer at this provider and account."""
         ...
 
+    async def kept(self, account_id: UUID) -> list[KeptJob]:
+        """Ready jobs whose files this account keeps, as little of them as comparing with a listing needs."""
+        ...
+
+    async def advance(self, jobs: Sequence[Job]) -> int:
+        """``update`` for many at once, in one statement; how many.
+
+        Those that somebody else has changed since they were read, or that were removed, are left alone.
+        """
+        ...
+
+    async def mark_missing(self, job_ids: Sequence[UUID], since: datetime, words: str) -> int:
+        """Notes that a provider does not list these jobs' transfers; one that is marked already keeps its time."""
+        ...
+
+    async def mark_seen(self, job_ids: Sequence[UUID]) -> int:
+        """Takes that note back; how many had it."""
+        ...
+
+    async def removed(self, user_id: UUID, *, limit: int, offset: int) -> list[Job]:
+        """What a user removed and may still bring back, the last removed first."""
+        ...
+
+    async def removed_before(self, at: datetime, *, limit: int) -> list[Job]:
+        """Removed jobs of anybody whose time is over, the longest removed first."""
+        ...
+
+    async def erase(self, job_id: UUID) -> None:
+        """Deletes the row of a removed job with its files and trace; nothing happens to one that is not removed."""
+        ...
+
     async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[Job]:
         """Active jobs in id order, for the sweep that makes sure that each has its task."""
         ...
@@ -279,6 +315,10 @@ class FileRepository(Protocol):
 
     async def stored(self, file_id: UUID, *, storage: str, key: str, size: int) -> None:
         """Notes the own copy of a file."""
+        ...
+
+    async def last_copies(self, job_id: UUID) -> list[JobFile]:
+        """Files of a job with an own copy that no other job's file names."""
         ...
 
     async def stored_copies(self, info_hash: str) -> list[JobFile]:
@@ -370,6 +410,9 @@ class UnitOfWork(Protocol):
     audits: AuditRepository
     learned: LearnedRepository
     rates: RateRepository
+    cascade_preferences: CascadePreferenceRepository
+    placements: PlacementRepository
+    looks: LookRepository
     webhooks: WebhookRepository
     identities: IdentityRepository
     limits: UserLimitRepository
