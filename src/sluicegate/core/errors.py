@@ -7,7 +7,8 @@ and on ``code``, never on message text. ``detail`` is a plain sentence for a per
     ├── InvalidInput              the caller must change what was sent
     │   ├── MalformedSource       not a magnet, hash, .torrent, NZB or link we can read
     │   ├── UnsafeSource          readable, but over a limit or with hostile names
-    │   └── ForbiddenAddress      the egress guard refused the address
+    │   ├── ForbiddenAddress      the egress guard refused the address
+    │   └── ContentBlocked        the operator's blocklist names it
     ├── AccessDenied
     │   ├── Unauthenticated
     │   ├── PlanRequired          the user's own entitlement here, not at a provider
@@ -50,6 +51,7 @@ __all__ = [
     "AlreadyExists",
     "Conflict",
     "ConnectionFailed",
+    "ContentBlocked",
     "ConversionFailed",
     "CoolingDown",
     "CredentialsRejected",
@@ -178,6 +180,13 @@ class ForbiddenAddress(InvalidInput):
 
     code = "forbidden_address"
     action = "Use a public address, or let the operator add the network to SLUICEGATE_EGRESS_ALLOW."
+
+
+class ContentBlocked(InvalidInput):
+    """The operator of this installation refuses this content."""
+
+    code = "content_blocked"
+    action = "Use another source; this one is refused on every try."
 
 
 class AccessDenied(SluicegateError):
@@ -453,11 +462,27 @@ class NotSupported(UpstreamError):
 
 
 class StorageError(SluicegateError):
-    """The storage could not do what was asked."""
+    """The storage could not do what was asked.
+
+    Attributes:
+        reason: the storage's own word for it (``AccessDenied``), empty when it gave none.
+    """
 
     code = "storage_error"
     retry = Retry.LATER
     action = "Check the storage target; it is tried again by itself."
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        reason: str = "",
+        action: str | None = None,
+        retry_after: float | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(detail, action=action, retry_after=retry_after, field=field)
+        self.reason = reason
 
 
 class StorageFull(StorageError):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sluicegate.core.secrets import Secret
 
-__all__ = ["KEY_LENGTH_MAX", "Key", "KeyKind", "mint", "split"]
+__all__ = ["KEY_LENGTH_MAX", "Key", "KeyKind", "TokenKey", "mint", "split"]
 
 _ALPHABET: Final = string.ascii_lowercase + string.digits
 _PREFIX_LENGTH: Final = 8
@@ -27,11 +27,24 @@ class KeyKind(StrEnum):
     LIBRARY = "library"
     MEDIA = "media"
     PROXY = "proxy"
+    FEED = "feed"
+    """Reads the outbound feed and nothing else: it stands in a URL that readers keep."""
+    STREMIO = "stremio"
+    """Opens the Stremio add-on and nothing else: it stands in the add-on's URL."""
 
     @property
     def prefix(self) -> str:
-        """``tu_``, ``sk_`` or ``pk_``."""
-        return {KeyKind.LIBRARY: "tu_", KeyKind.MEDIA: "sk_", KeyKind.PROXY: "pk_"}[self]
+        """``tu_``, ``sk_``, ``pk_``, ``tf_`` or ``ts_``."""
+        return _PREFIXES[self]
+
+
+_PREFIXES: Final = {
+    KeyKind.LIBRARY: "tu_",
+    KeyKind.MEDIA: "sk_",
+    KeyKind.PROXY: "pk_",
+    KeyKind.FEED: "tf_",
+    KeyKind.STREMIO: "ts_",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,19 @@ class Key:
     created_at: datetime
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey(Key):
+    """A valid JSON web token in the place of a key: it opens what a library key opens, until ``revoked_at``.
+
+    Attributes:
+        issuer: who signed it; empty for this installation.
+        email: what the issuer says, not checked by us.
+    """
+
+    issuer: str = ""
+    email: str = ""
 
 
 def mint(kind: KeyKind) -> tuple[str, Secret]:

@@ -14,8 +14,10 @@ from uuid import UUID
 from sluicegate.core.accounts import Account, Credential
 from sluicegate.core.addons import AddonRepository
 from sluicegate.core.audit import AuditRepository
+from sluicegate.core.blocklist import BlocklistRepository
 from sluicegate.core.cascade import CascadePreferenceRepository, PlacementRepository
 from sluicegate.core.entitlements import EntitlementRepository
+from sluicegate.core.feeds import FeedRepository
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState, KeptJob
 from sluicegate.core.keys import Key, KeyKind
@@ -32,6 +34,7 @@ from sluicegate.core.secrets import Secret
 from sluicegate.core.sources import Source
 from sluicegate.core.storage import Storage
 from sluicegate.core.stream_proxies import StreamProxyRepository
+from sluicegate.core.titles import ReadyLibrary, TitleRepository
 from sluicegate.core.trace import TraceEntry
 from sluicegate.core.usage import UsageRepository
 from sluicegate.core.users import IdentityRepository, User, UserLimitRepository
@@ -227,9 +230,7 @@ class JobRepository(Protocol):
         """
         ...
 
-    async def get(
-        self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False, removed: bool = False
-    ) -> Job:
+    async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False, removed: bool = False) -> Job:
         """One job; ``lock`` holds its row until the unit of work ends.
 
         Raises:
@@ -410,6 +411,10 @@ class UnitOfWork(Protocol):
     audits: AuditRepository
     learned: LearnedRepository
     rates: RateRepository
+    feeds: FeedRepository
+    blocklists: BlocklistRepository
+    titles: TitleRepository
+    ready: ReadyLibrary
     cascade_preferences: CascadePreferenceRepository
     placements: PlacementRepository
     looks: LookRepository

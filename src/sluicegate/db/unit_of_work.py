@@ -8,25 +8,33 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sluicegate.core import ports
 from sluicegate.core.addons import AddonRepository
 from sluicegate.core.audit import AuditRepository
+from sluicegate.core.blocklist import BlocklistRepository
+from sluicegate.core.cascade import CascadePreferenceRepository, PlacementRepository
 from sluicegate.core.entitlements import EntitlementRepository
+from sluicegate.core.feeds import FeedRepository
 from sluicegate.core.learned import LearnedRepository, RateRepository
+from sluicegate.core.looks import LookRepository
 from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.preferences import PreferenceRepository
 from sluicegate.core.repeats import CURRENT_ATTEMPT, RepeatRepository
 from sluicegate.core.stream_proxies import StreamProxyRepository
+from sluicegate.core.titles import ReadyLibrary, TitleRepository
 from sluicegate.core.usage import UsageRepository
 from sluicegate.core.users import IdentityRepository, UserLimitRepository
 from sluicegate.core.webhooks import WebhookRepository
 from sluicegate.db.accounts import Accounts
 from sluicegate.db.addons import Addons
 from sluicegate.db.audit import Audits
+from sluicegate.db.blocklist import Blocklists
 from sluicegate.db.cascade import CascadePreferenceRows
 from sluicegate.db.failures import translated
+from sluicegate.db.feeds import Feeds
 from sluicegate.db.files import Files
 from sluicegate.db.intents import Intents
 from sluicegate.db.jobs import Jobs
 from sluicegate.db.keys import Keys
 from sluicegate.db.learned import Learned, Rates
+from sluicegate.db.looks import Looks
 from sluicegate.db.media_jobs import MediaJobs
 from sluicegate.db.people import Identities, Limits, MasterKeyMarks, Plans, Preferences
 from sluicegate.db.placements import Placements
@@ -34,6 +42,7 @@ from sluicegate.db.policies import Policies
 from sluicegate.db.queue import Tasks
 from sluicegate.db.repeats import Repeats, mark_effective
 from sluicegate.db.stream_proxies import StreamProxies
+from sluicegate.db.titles import ReadyJobs, Titles
 from sluicegate.db.traces import Traces
 from sluicegate.db.usage import Usage
 from sluicegate.db.users import Users
@@ -59,6 +68,13 @@ class Transaction:
     audits: AuditRepository
     learned: LearnedRepository
     rates: RateRepository
+    feeds: FeedRepository
+    blocklists: BlocklistRepository
+    titles: TitleRepository
+    ready: ReadyLibrary
+    looks: LookRepository
+    cascade_preferences: CascadePreferenceRepository
+    placements: PlacementRepository
     webhooks: WebhookRepository
     identities: IdentityRepository
     limits: UserLimitRepository
@@ -84,6 +100,11 @@ class Transaction:
         self.audits = Audits(connection)
         self.learned = Learned(connection)
         self.rates = Rates(connection)
+        self.feeds = Feeds(connection, vault)
+        self.blocklists = Blocklists(connection)
+        self.titles = Titles(connection)
+        self.ready = ReadyJobs(connection)
+        self.looks = Looks(connection)
         self.cascade_preferences = CascadePreferenceRows(connection)
         self.placements = Placements(connection)
         self.webhooks = Webhooks(connection)
