@@ -102,6 +102,8 @@ class Day:
     due: dict[tuple[str, ...], float] = field(default_factory=dict)
     people: list[tuple[float, Callable[[], Awaitable[object]]]] = field(default_factory=list)
     runs: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    woken: list[tuple[str, float]] = field(default_factory=list)
+    """Providers whose account was renewed, and when: what rested may be asked again from there on."""
     _sweep_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -183,7 +185,9 @@ class Day:
         """Orders one fault somewhere; a person mends what only a person can, two minutes later."""
         fault, provider = dice.choice(FAULTS), dice.choice(list(providers))
         seconds = {"slow": 0.02, "hang": 0.02, "rate_limited": dice.choice([0, 45])}.get(fault, 0)
-        await self.sandbox.tell("faults", provider=provider, call="*", fault=fault, seconds=seconds)
+        # Debrid-Link's quota and slots are told by status 400; what is gone must not look like them on the tap.
+        status = 404 if (provider, fault) == ("debridlink", "gone") else 0
+        await self.sandbox.tell("faults", provider=provider, call="*", fault=fault, seconds=seconds, status=status)
         self.people.append((self.clock.time + 120, self.mend))
 
     async def calm(self, providers: Iterable[str]) -> None:
@@ -200,6 +204,7 @@ class Day:
             ]
         for account in accounts:
             if account.state is AccountState.PAUSED:
+                self.woken.append((account.provider, self.clock.time))
                 await self.accounts.rotate(
                     account.id, Secret(f"sandbox-{await self._owner(account)}-{account.provider}"), check=False
                 )
