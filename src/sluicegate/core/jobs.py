@@ -9,7 +9,7 @@ from uuid import UUID
 from sluicegate.core.errors import IllegalMove
 from sluicegate.core.sources import SourceKind
 
-__all__ = ["ACTIVE_STATES", "LEGAL_MOVES", "Job", "JobState", "check_move"]
+__all__ = ["ACTIVE_STATES", "LEGAL_MOVES", "Job", "JobState", "KeptJob", "check_move"]
 
 
 class JobState(StrEnum):
@@ -75,6 +75,11 @@ class Job:
         error_code: ``SluicegateError.code`` of the reason it failed, or None.
         error: the reason in plain words, with what to do next.
         version: counts changes; used for optimistic locking and for change feeds.
+        missing_since: since when the provider does not list the transfer, None while it is there or nobody has looked.
+        missing: why that is believed and what happens next, in words, or empty.
+        removed_at: when its owner removed it; it can be brought back until the grace period is over.
+        removed_from: the state it was in then, when the removal has ended it.
+        removes_upstream: its owner asked that the provider's copy goes as well, at the end of the grace period.
     """
 
     id: UUID
@@ -97,3 +102,18 @@ class Job:
     error_code: str | None = None
     error: str = ""
     version: int = 1
+    missing_since: datetime | None = None
+    missing: str = ""
+    removed_at: datetime | None = None
+    removed_from: JobState | None = None
+    removes_upstream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJob:
+    """A ready job whose files a provider keeps: what comparing it with that provider's listing needs."""
+
+    id: UUID
+    transfer_id: str
+    info_hash: str
+    missing_since: datetime | None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, RowMapping, all_, delete, func, literal, select, update
+from sqlalchemy import ARRAY, Integer, RowMapping, all_, delete, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -68,6 +68,19 @@ class Files:
         )
         if await first(self._connection, statement) is None:
             raise NotFound("There is no such file.")
+
+    async def last_copies(self, job_id: UUID) -> list[JobFile]:
+        """See the port."""
+        other = files.alias("other")
+        shared = exists(
+            select(other.c.id).where(
+                other.c.job_id != files.c.job_id,
+                other.c.storage == files.c.storage,
+                other.c.stored_key == files.c.stored_key,
+            )
+        )
+        statement = select(files).where(files.c.job_id == job_id, files.c.stored_key.is_not(None), ~shared)
+        return [_file(row) for row in await many(self._connection, statement.order_by(files.c.index))]
 
     async def stored_copies(self, info_hash: str) -> list[JobFile]:
         """See the port."""

@@ -1,24 +1,27 @@
 """Library jobs in the database."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Executable, RowMapping, bindparam, func, select, update
+from sqlalchemy import Executable, RowMapping, bindparam, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.errors import Conflict, InternalError
-from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.jobs import Job, JobState, KeptJob
 from sluicegate.core.magnets import parse_magnet
 from sluicegate.core.ports import Change
 from sluicegate.core.sources import Nzb, Source, SourceKind, WebLink
 from sluicegate.core.torrent_files import parse_torrent
+from sluicegate.db.job_news import ADVANCE, MARK_MISSING, MARK_SEEN, as_news
 from sluicegate.db.notices import NOTIFY, notice
 from sluicegate.db.rows import columns_of, first, many, new, new_values, one, page_bounds
-from sluicegate.db.schema import JOB_IS_ACTIVE, JOB_IS_CURRENT, jobs, uploads
+from sluicegate.db.schema import JOB_IS_ACTIVE, JOB_IS_CURRENT, JOB_IS_KEPT, JOB_IS_LISTED, jobs, uploads
 
 __all__ = ["Jobs", "job_of"]
 
@@ -62,14 +65,16 @@ class Jobs:
                     await self._connection.execute(plain_insert(uploads).values(job_id=job.id, raw=torrent))
                 return job, True
             if (found := await self._current(job.user_id, job.info_hash)) is not None:
-                return found, False
+                return (found if found.removed_at is None else await self._bring_back(found)), False
         raise InternalError("This job comes and goes faster than it can be read.", retry_after=1.0)
 
-    async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False) -> Job:
+    async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False, removed: bool = False) -> Job:
         """See the port."""
         statement = select(jobs).where(jobs.c.id == job_id)
         if user_id is not None:
             statement = statement.where(jobs.c.user_id == user_id)
+            if not removed:
+                statement = statement.where(JOB_IS_LISTED)
         if lock:
             statement = statement.with_for_update()
         return _job(await one(self._connection, statement, "job"))
@@ -101,7 +106,7 @@ class Jobs:
         """See the port. The inner query walks the index alone, so that a far page costs no reads of skipped rows."""
         limit, offset = page_bounds(limit, offset)
         order = (jobs.c.created_at.desc(), jobs.c.id.desc())
-        wanted = select(jobs.c.id).where(jobs.c.user_id == user_id)
+        wanted = select(jobs.c.id).where(jobs.c.user_id == user_id, JOB_IS_LISTED)
         if states is not None:
             wanted = wanted.where(jobs.c.state.in_([str(state) for state in states]))
         wanted = wanted.order_by(*order).limit(limit).offset(offset)
@@ -126,9 +131,51 @@ class Jobs:
         statement = select(jobs).where(jobs.c.provider == provider, account, held, JOB_IS_ACTIVE)
         return await self._all(statement.order_by(jobs.c.id))
 
+    async def kept(self, account_id: UUID) -> list[KeptJob]:
+        """See the port."""
+        columns = (jobs.c.id, jobs.c.transfer_id, jobs.c.info_hash, jobs.c.missing_since)
+        statement = select(*columns).where(jobs.c.account_id == account_id, JOB_IS_KEPT, jobs.c.transfer_id != "")
+        return [KeptJob(**row) for row in await many(self._connection, statement)]
+
+    async def advance(self, changed: Sequence[Job]) -> int:
+        """See the port."""
+        if not changed:
+            return 0
+        news = json.dumps([as_news(job) for job in changed])
+        return len((await self._connection.execute(ADVANCE, {"news": news})).all())
+
+    async def mark_missing(self, job_ids: Sequence[UUID], since: datetime, words: str) -> int:
+        """See the port."""
+        if not job_ids:
+            return 0
+        values = {"wanted": list(job_ids), "since": since, "words": words}
+        return len((await self._connection.execute(MARK_MISSING, values)).all())
+
+    async def mark_seen(self, job_ids: Sequence[UUID]) -> int:
+        """See the port."""
+        if not job_ids:
+            return 0
+        return len((await self._connection.execute(MARK_SEEN, {"wanted": list(job_ids)})).all())
+
+    async def removed(self, user_id: UUID, *, limit: int, offset: int) -> list[Job]:
+        """See the port."""
+        limit, offset = page_bounds(limit, offset)
+        statement = select(jobs).where(jobs.c.user_id == user_id, jobs.c.removed_at.is_not(None))
+        order = (jobs.c.removed_at.desc(), jobs.c.id.desc())
+        return await self._all(statement.order_by(*order).limit(limit).offset(offset))
+
+    async def removed_before(self, at: datetime, *, limit: int) -> list[Job]:
+        """See the port."""
+        statement = select(jobs).where(jobs.c.removed_at < at)
+        return await self._all(statement.order_by(jobs.c.removed_at, jobs.c.id).limit(page_bounds(limit, 0)[0]))
+
+    async def erase(self, job_id: UUID) -> None:
+        """See the port."""
+        await self._connection.execute(delete(jobs).where(jobs.c.id == job_id, jobs.c.removed_at.is_not(None)))
+
     async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[Job]:
         """See the port."""
-        statement = select(jobs).where(JOB_IS_ACTIVE)
+        statement = select(jobs).where(JOB_IS_ACTIVE, JOB_IS_LISTED)
         if after is not None:
             statement = statement.where(jobs.c.id > after)
         return await self._all(statement.order_by(jobs.c.id).limit(page_bounds(limit, 0)[0]))
@@ -140,6 +187,13 @@ class Jobs:
     async def _current(self, user_id: UUID, info_hash: str) -> Job | None:
         row = await first(self._connection, _CURRENT, {"owner": user_id, "wanted": info_hash})
         return None if row is None else _job(row)
+
+    async def _bring_back(self, job: Job) -> Job:
+        """Handing in a removed source again is the plainest undo; somebody else's at the same moment is as good."""
+        locked = await self.get(job.id, lock=True)
+        if locked.removed_at is None:
+            return locked
+        return await self.update(replace(locked, removed_at=None, removed_from=None, removes_upstream=False))
 
     async def _all(self, statement: Executable) -> list[Job]:
         return [_job(row) for row in await many(self._connection, statement)]
@@ -155,4 +209,6 @@ def _change(job: Job) -> Change:
 
 
 def _job(row: RowMapping | Mapping[str, Any]) -> Job:
-    return Job(**{**row, "state": JobState(row["state"]), "source_kind": SourceKind(row["source_kind"])})
+    removed_from = JobState(row["removed_from"]) if row["removed_from"] else None
+    words = {"state": JobState(row["state"]), "source_kind": SourceKind(row["source_kind"])}
+    return Job(**{**row, **words, "removed_from": removed_from})

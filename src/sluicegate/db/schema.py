@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -39,7 +40,11 @@ from sluicegate.core.sources import SourceKind
 __all__ = [
     "JOB_IS_ACTIVE",
     "JOB_IS_CURRENT",
+    "JOB_IS_KEPT",
+    "JOB_IS_LISTED",
     "MEDIA_IS_ACTIVE",
+    "MEDIA_IS_ADMITTED",
+    "MEDIA_WAITS",
     "accounts",
     "files",
     "intents",
@@ -74,9 +79,15 @@ def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
 
 
 JOB_IS_ACTIVE: Final = text(f"state IN ({_words(ACTIVE_STATES)})")
+JOB_IS_LISTED: Final = text("removed_at IS NULL")
+JOB_IS_KEPT: Final = text("state = 'ready' AND account_id IS NOT NULL AND removed_at IS NULL")
+"""Ready jobs whose files a provider keeps: their transfers are looked for now and then."""
 JOB_IS_CURRENT: Final = text("state NOT IN ('cancelled', 'failed')")
 """A user has at most one job per hash for which this holds; a failed or cancelled one may be submitted again."""
 MEDIA_IS_ACTIVE: Final = text(f"state IN ({_words(state for state in MediaState if not state.over)})")
+MEDIA_WAITS: Final = text(f"{MEDIA_IS_ACTIVE.text} AND admitted_at IS NULL AND enqueued_at IS NOT NULL")
+"""Media jobs in line for a place at work."""
+MEDIA_IS_ADMITTED: Final = text(f"{MEDIA_IS_ACTIVE.text} AND admitted_at IS NOT NULL")
 
 _Time = DateTime(timezone=True)
 
@@ -158,13 +169,27 @@ jobs = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", _Time, nullable=False),
     Column("updated_at", _Time, nullable=False),
+    Column("missing_since", _Time),
+    Column("missing", Text, nullable=False, server_default=text("''")),
+    Column("removed_at", _Time),
+    Column("removed_from", Text),
+    Column("removes_upstream", Boolean, nullable=False, server_default=text("false")),
     _one_of("source_kind", SourceKind),
     _one_of("state", JobState),
     CheckConstraint("info_hash ~ '^[0-9a-f]{40}$'", name="info_hash"),
     CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
     Index("uq_jobs_current", "user_id", "info_hash", unique=True, postgresql_where=JOB_IS_CURRENT),
-    Index("ix_jobs_list", "user_id", text("created_at DESC"), text("id DESC")),
-    Index("ix_jobs_list_by_state", "user_id", "state", text("created_at DESC"), text("id DESC")),
+    Index("ix_jobs_list", "user_id", text("created_at DESC"), text("id DESC"), postgresql_where=JOB_IS_LISTED),
+    Index(
+        "ix_jobs_list_by_state",
+        "user_id",
+        "state",
+        text("created_at DESC"),
+        text("id DESC"),
+        postgresql_where=JOB_IS_LISTED,
+    ),
+    Index("ix_jobs_removed", "removed_at", postgresql_where=text("removed_at IS NOT NULL")),
+    Index("ix_jobs_kept", "account_id", postgresql_where=JOB_IS_KEPT),
     Index("ix_jobs_in_flight", "provider", "account_id", postgresql_where=JOB_IS_ACTIVE),
     Index("ix_jobs_unfinished", "id", postgresql_where=JOB_IS_ACTIVE),
 )
@@ -243,13 +268,36 @@ media_jobs = Table(
     Column("updated_at", _Time, nullable=False),
     Column("started_at", _Time),
     Column("finished_at", _Time),
+    Column("bytes_done", BigInteger, nullable=False),
+    Column("bytes_total", BigInteger),
+    Column("speed", Double),
+    Column("position", Integer, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("enqueued_at", _Time),
+    Column("admitted_at", _Time),
+    Column("not_before", _Time),
+    Column("waiting", Text),
+    Column("reserved_bytes", BigInteger, nullable=False),
+    Column("retry_of", Uuid),
     _one_of("state", MediaState),
     _one_of("step", MediaStep),
     CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
     Index("ix_media_jobs_list", "user_id", text("created_at DESC"), text("id DESC")),
     Index("ix_media_jobs_list_by_state", "user_id", "state", text("created_at DESC"), text("id DESC")),
-    Index("ix_media_jobs_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
+    Index("ix_media_jobs_batch", "batch_id", "state", "position", "id", postgresql_where=text("batch_id IS NOT NULL")),
     Index("ix_media_jobs_unfinished", "id", postgresql_where=MEDIA_IS_ACTIVE),
+    Index(
+        "ix_media_jobs_waiting",
+        "user_id",
+        text("priority DESC"),
+        "enqueued_at",
+        "position",
+        "id",
+        postgresql_where=MEDIA_WAITS,
+    ),
+    Index("ix_media_jobs_admitted", "user_id", "host", postgresql_where=MEDIA_IS_ADMITTED),
+    Index("ix_media_jobs_ended", "user_id", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
     Index("ux_media_jobs_stored", "storage", "stored_key", unique=True),
 )
 

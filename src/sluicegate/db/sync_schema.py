@@ -1,0 +1,33 @@
+"""The table of looks: what the last listing of each account came to."""
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Integer, Table, Text, Uuid, text
+
+from sluicegate.core.looks import Outcome
+from sluicegate.db.schema import metadata
+
+__all__ = ["looks"]
+
+_Time: Final = DateTime(timezone=True)
+_OUTCOMES: Final = ", ".join(repr(str(outcome)) for outcome in sorted(Outcome))
+
+looks = Table(
+    "account_looks",
+    metadata,
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("looked_at", _Time, nullable=False),
+    Column("whole_at", _Time),
+    Column("kept_at", _Time),
+    Column("listed", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("held_of", Integer, nullable=False),
+    Column("held_since", _Time),
+    Column("confirmed", Integer, nullable=False, server_default=text("0")),
+    Column("confirmed_until", _Time),
+    CheckConstraint(f"outcome IN ({_OUTCOMES})", name="outcome"),
+    comment="What the last look at an account's listing came to, and what the brake on mass removal holds.",
+)
