@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     gateway_addon_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per add-on; 0 for no limit.")
     gateway_address_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per address; 0 for no limit.")
     gateway_audit_days: int = Field(90, ge=1, description="How many days gateway calls stay in the audit.")
+    webhook_log_days: int = Field(30, ge=1, description="How many days sent webhooks stay in the delivery log.")
     crash_at: str = Field(
         "", description="For tests of crash safety only: the named point at which this process kills itself."
     )

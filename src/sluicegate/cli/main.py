@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import accounts, addons, jobs, keys, policies, users
+from sluicegate.cli import accounts, addons, jobs, keys, policies, users, webhooks
 from sluicegate.cli.doctor import doctor
 from sluicegate.cli.get import get
 from sluicegate.cli.output import EXIT_CODES
@@ -33,6 +33,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(addons.app, name="addons")
 app.add_typer(policies.app, name="policies")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 @app.callback(invoke_without_command=True)

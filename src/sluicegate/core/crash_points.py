@@ -26,6 +26,8 @@ class CrashPoint(StrEnum):
     """A media job's bytes are on disk; the row does not know it yet."""
     KEPT = "kept"
     """A media job's file is in the storage; the job is not completed yet."""
+    TOLD = "told"
+    """A receiver has taken a webhook; our log does not know it yet."""
 
 
 _armed: CrashPoint | None = None

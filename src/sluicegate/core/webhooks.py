@@ -297,9 +297,9 @@ class WebhookRepository(Protocol):
         ...
 
 
-def message_id(event: WebhookEvent) -> str:
+def message_id(event_id: UUID) -> str:
     """The ``webhook-id`` of an event: the same for every attempt, receiver and replay."""
-    return f"msg_{event.id.hex}"
+    return f"msg_{event_id.hex}"
 
 
 def mint_signing_secret() -> Secret:
@@ -310,11 +310,11 @@ def mint_signing_secret() -> Secret:
 def signed_headers(event: WebhookEvent, keys: Iterable[Secret], at: datetime) -> list[tuple[str, str]]:
     """The headers of one attempt, signed with each of ``keys``; ``at`` is when it is made."""
     timestamp = str(int(at.timestamp()))
-    signed = f"{message_id(event)}.{timestamp}.{event.payload}".encode()
+    signed = f"{message_id(event.id)}.{timestamp}.{event.payload}".encode()
     signatures = [base64.b64encode(hmac.digest(_raw(key), signed, "sha256")).decode() for key in keys]
     return [
         ("content-type", "application/json"),
-        ("webhook-id", message_id(event)),
+        ("webhook-id", message_id(event.id)),
         ("webhook-timestamp", timestamp),
         ("webhook-signature", " ".join(f"v1,{signature}" for signature in signatures)),
     ]

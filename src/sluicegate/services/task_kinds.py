@@ -18,6 +18,7 @@ __all__ = [
     "MEDIA",
     "PLACE",
     "SYNC",
+    "WEBHOOK",
     "account_subject",
     "parse_account_subject",
     "sync_task",
@@ -26,6 +27,7 @@ __all__ = [
 PLACE: Final = "place"
 SYNC: Final = "sync"
 MEDIA: Final = "media"
+WEBHOOK: Final = "webhook"
 ENGINE_PLACE: Final = "engine_place"
 ENGINE_SYNC: Final = "engine_sync"
 ENGINE_STORE: Final = "engine_store"

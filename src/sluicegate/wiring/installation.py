@@ -31,6 +31,8 @@ from sluicegate.services.sweep import SweepService
 from sluicegate.services.sync import SyncService
 from sluicegate.services.users import UserService
 from sluicegate.services.vault import AesVault, load_master_key
+from sluicegate.services.webhook_outbox import WebhookOutbox
+from sluicegate.services.webhooks import WebhookService
 from sluicegate.settings import Settings
 from sluicegate.storages.local import LocalStorage
 from sluicegate.web.signing import ByteLinks, TokenSigner
@@ -85,6 +87,8 @@ class Installation:
     playback: PlaybackService
     media_jobs: MediaJobService
     sweep: SweepService
+    webhook_outbox: WebhookOutbox
+    webhooks: WebhookService
     notes: dict[str, str] = field(default_factory=dict)
 
 
@@ -122,6 +126,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         storages = StorageRegistry({"local": files})
         transactions = database.transactions
         keys = KeyService(transactions, vault, clock)
+        outbox = WebhookOutbox(clock)
         yield Installation(
             settings=settings,
             database=database,
@@ -162,6 +167,8 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
                 transactions, providers, storages, LinkCache(clock), HttpLinkReader(http), links, clock
             ),
             media_jobs=MediaJobService(transactions, links, clock),
+            webhook_outbox=outbox,
+            webhooks=WebhookService(transactions, vault, outbox, clock, timedelta(days=settings.webhook_log_days)),
             sweep=SweepService(transactions),
         )
 

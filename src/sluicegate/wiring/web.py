@@ -18,6 +18,7 @@ from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
 from sluicegate.surfaces.library import routes as library
 from sluicegate.surfaces.library.errors import answer_error as library_error
 from sluicegate.surfaces.media_jobs import routes as media_jobs
+from sluicegate.surfaces.media_jobs import webhook_routes
 from sluicegate.surfaces.media_jobs.errors import answer_error as media_error
 from sluicegate.surfaces.ops import routes as ops
 from sluicegate.surfaces.ops.metrics import Metrics
@@ -35,7 +36,7 @@ __all__ = ["make_app"]
 
 _ErrorAnswer = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
 
-_DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {"/v1": library_error, "/jobs": media_error}
+_DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {"/v1": library_error, "/jobs": media_error, "/webhooks": media_error}
 """Whose words a path speaks when no route takes it: the framework decides that before it asks a router."""
 
 
@@ -43,6 +44,7 @@ DOCUMENTS: Final = (
     SurfaceDocument("library", "Torrent library", ("/v1",), "Magnets, torrents and links become files you can stream."),
     SurfaceDocument("gateway", "Gateway management", ("/v1/gateway",), "Vault, keys, policies, add-ons, history."),
     SurfaceDocument("media-jobs", "Media jobs", ("/jobs",), "Pages and playlists become media files."),
+    SurfaceDocument("webhooks", "Webhooks", ("/webhooks",), "Who is told about jobs, and what became of each message."),
     SurfaceDocument("operations", "Operations", ("/healthz", "/readyz", "/metrics"), "For whoever runs this server."),
 )
 """The API pages below ``/docs``."""
@@ -113,6 +115,7 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
         ),
         management.router(management.ManagementServices(installation.gateway, installation.accounts, keys)),
         media_jobs.router(media_jobs.MediaServices(installation.media_jobs, keys)),
+        webhook_routes.router(webhook_routes.WebhookServices(installation.webhooks, keys)),
         events.router(installation.changes, keys),
         ops.router(_probes(installation), metrics),
     ]

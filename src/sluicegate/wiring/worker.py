@@ -11,15 +11,19 @@ from sluicegate.core.tasks import Handler
 from sluicegate.db.task_run import Exhausted
 from sluicegate.media.workshop import Workshop, WorkshopLimits
 from sluicegate.net.forward_proxy import ForwardProxy
+from sluicegate.net.webhook_posts import WebhookPosts
 from sluicegate.services.media_run import MediaRunService
-from sluicegate.services.task_kinds import ENGINE_PLACE, ENGINE_STORE, MEDIA, PLACE
-from sluicegate.tasks import media, place, store, sweep, sync
+from sluicegate.services.task_kinds import ENGINE_PLACE, ENGINE_STORE, MEDIA, PLACE, WEBHOOK
+from sluicegate.services.webhook_delivery import WebhookDelivery
+from sluicegate.tasks import media, place, store, sweep, sync, webhooks
 from sluicegate.wiring.engines import engines_if_free
 from sluicegate.wiring.installation import Installation
 
 __all__ = ["running_worker"]
 
 _SWEEP_SECONDS: Final = 30.0
+_DUE_SECONDS: Final = 5.0
+_PRUNE_SECONDS: Final = 3600.0
 _PLACES_AT_ONCE: Final = 32
 _STORES_AT_ONCE: Final = 4
 _GIB: Final = 1 << 30
@@ -39,8 +43,9 @@ async def running_worker(installation: Installation) -> AsyncIterator[None]:
         worker = installation.database.worker(
             handlers,
             limits={PLACE: _PLACES_AT_ONCE, ENGINE_PLACE: _PLACES_AT_ONCE, ENGINE_STORE: _STORES_AT_ONCE}
-            | {MEDIA: settings.media_active},
-            periodic={sweep.SWEEP: _SWEEP_SECONDS},
+            | {MEDIA: settings.media_active, WEBHOOK: webhooks.RECEIVERS_AT_ONCE},
+            periodic={sweep.SWEEP: _SWEEP_SECONDS}
+            | {webhooks.WEBHOOK_SWEEP: _DUE_SECONDS, webhooks.WEBHOOK_PRUNE: _PRUNE_SECONDS},
             on_exhausted=_on_exhausted(run_media),
         )
         running = asyncio.create_task(worker.run())
@@ -62,8 +67,19 @@ def _handlers(installation: Installation, run_media: MediaRunService, *, engines
         | sync.handlers(installation.sync, engines=engines)
         | media.handlers(run_media)
         | sweep.handlers(installation.sweep)
+        | webhooks.handlers(_deliveries(installation), installation.webhooks)
     )
     return handlers | store.handlers(installation.collection) if engines else handlers
+
+
+def _deliveries(installation: Installation) -> WebhookDelivery:
+    return WebhookDelivery(
+        installation.database.transactions,
+        installation.vault,
+        WebhookPosts(installation.http),
+        installation.webhooks.secret,
+        installation.clock,
+    )
 
 
 def _media_runs(installation: Installation, proxy: ForwardProxy) -> MediaRunService:
