@@ -14,7 +14,7 @@ from sluicegate.core.pacing import Priority
 from sluicegate.core.ports import Providers
 from sluicegate.core.provider import Provider
 
-__all__ = ["Answered", "FanOut", "Target"]
+__all__ = ["Answered", "FanOut", "Target", "told"]
 
 T = TypeVar("T")
 
@@ -51,6 +51,17 @@ class Answered(Generic[T]):
     error: SluicegateError | None = None
 
 
+def told(targets: Sequence[Target], known: Callable[[Target], T | None]) -> list[Answered[T]] | None:
+    """Answers that need no provider, one for each target; None when a provider must be asked for one of them."""
+    answers = []
+    for target in targets:
+        value = known(target) if target.problem is None else None
+        if value is None and target.problem is None:
+            return None
+        answers.append(Answered(target, 0.0, value, target.problem))
+    return answers
+
+
 class FanOut:
     """Runs one piece of work per target, concurrently."""
 
@@ -64,7 +75,6 @@ class FanOut:
         work: Callable[[Target, Provider], Awaitable[T]],
         *,
         deadline: float,
-        known: Callable[[Target], T | None] | None = None,
     ) -> list[Answered[T]]:
         """One answer per target, in order, within ``deadline`` seconds whatever the providers do.
 
@@ -72,12 +82,7 @@ class FanOut:
             targets: whom to ask.
             work: what to do with each provider.
             deadline: seconds for all of them together.
-            known: tells an answer without asking, or None; providers are asked only when one of them must be.
         """
-        if known is not None and all(target.problem is None for target in targets):
-            values = [known(target) for target in targets]
-            if all(value is not None for value in values):
-                return [Answered(target, 0.0, value) for target, value in zip(targets, values, strict=True)]
         began = time.monotonic()
         tasks = [asyncio.create_task(self._one(target, work, began)) for target in targets]
         try:

@@ -24,7 +24,7 @@ from sluicegate.core.links import Link
 from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.sources import Magnet, Nzb, Source, SourceKind, WebLink
 from sluicegate.core.transfers import Submission, Transfer, TransferState
-from sluicegate.services.gateway_learned import Known, LearnedAvailability
+from sluicegate.services.gateway_learned import LearnedAvailability, Word
 
 __all__ = ["GatewayJobs", "JobFileView"]
 
@@ -117,9 +117,9 @@ class GatewayJobs:
         """One answer per hash, in order; unknown where nobody can tell."""
         return await self._learned.check(provider, hashes, list_files=list_files)
 
-    def known(self, provider: str, hashes: Sequence[str]) -> Sequence[Known] | None:
-        """The answers to a cache check, if no provider needs to be asked; else None."""
-        return self._learned.fresh(provider, hashes)
+    def known(self, provider: str, hashes: Sequence[str], word: Word) -> Sequence[bytes] | None:
+        """The answers to a cache check in the surface's words, if no provider needs to be asked; else None."""
+        return self._learned.worded(provider, hashes, word)
 
     async def _selected(self, provider: Provider, transfer: Transfer) -> Transfer:
         """The transfer after everything was selected, or as it is when the provider does not wait for it yet."""

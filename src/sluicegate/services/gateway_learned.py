@@ -7,10 +7,9 @@ what they have are known from their finished transfers alone; what nobody has se
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from operator import attrgetter
 from typing import Final
 
 from sluicegate.core.availability import Availability
@@ -21,7 +20,7 @@ from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.sources import SourceKind
 from sluicegate.core.transfers import Transfer, TransferState
 
-__all__ = ["Known", "LearnedAvailability"]
+__all__ = ["LearnedAvailability", "Word"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -32,25 +31,20 @@ _MISS_SECONDS: Final = 20.0
 _STALE_HIT: Final = timedelta(days=14)
 """How long a hit is believed where the provider cannot be asked."""
 _FACTS_MAX: Final = 100_000
-"""Per provider; some 40 MB when all seven are full."""
+"""Per provider; some 60 MB when all seven are full and worded."""
 _WAITING_MAX: Final = 50_000
 
 
-@dataclass(eq=False, slots=True)
-class Known:
-    """An answer that is remembered.
+Word = Callable[[Availability], bytes]
+"""How a surface words an answer."""
 
-    Attributes:
-        until: on the monotonic clock; from then on it is asked for again.
-        form: a place where a surface may keep the answer as it words it, since popular ones are asked for all day.
-    """
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An answer that is remembered; from ``until`` on (monotonic clock) it is asked for again."""
 
     until: float
     answer: Availability
-    form: bytes = b""
-
-
-_until: Final = attrgetter("until")
 
 
 class LearnedAvailability:
@@ -59,16 +53,25 @@ class LearnedAvailability:
     def __init__(self, transactions: UnitOfWorkFactory, clock: Clock) -> None:
         self._transactions = transactions
         self._clock = clock
-        self._seen: defaultdict[str, dict[str, Known]] = defaultdict(dict)
+        self._seen: defaultdict[str, dict[str, _Known]] = defaultdict(dict)
+        self._worded: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        self._ends: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+        self._ended = int(time.monotonic())
         self._waiting: dict[tuple[str, str], LearnedFact] = {}
 
-    def fresh(self, provider: str, hashes: Sequence[str]) -> list[Known] | None:
-        """The answers, if all of them are known freshly enough not to ask; else None. Never waits."""
+    def worded(self, provider: str, hashes: Sequence[str], word: Word) -> list[bytes] | None:
+        """The answers in the surface's words, if all are known freshly enough not to ask; else None. Never waits.
+
+        Words are kept as long as their answer is believed: popular hashes are asked for all day, hundreds at a time.
+        """
+        now = time.monotonic()
+        if self._ended < int(now):
+            self._drop_ended(int(now))
+        worded = self._worded[provider]
         try:
-            found = list(map(self._seen[provider].__getitem__, hashes))
+            return list(map(worded.__getitem__, hashes))
         except KeyError:
-            return None
-        return found if min(map(_until, found), default=0.0) >= time.monotonic() else None
+            return self._word(provider, hashes, word, now)
 
     async def check(self, provider: Provider, hashes: Sequence[str], *, list_files: bool) -> list[Availability]:
         """One answer per hash, in order; asks the provider about what is not known.
@@ -145,13 +148,36 @@ class LearnedAvailability:
                     known[fact.info_hash] = self._remember(fact, moment - age.total_seconds())
         return known
 
+    def _word(self, provider: str, hashes: Sequence[str], word: Word, now: float) -> list[bytes] | None:
+        seen, worded = self._seen[provider], self._worded[provider]
+        known = [seen.get(info_hash) for info_hash in hashes]
+        if not all(found is not None and found.until > now for found in known):
+            return None
+        for info_hash, found in zip(hashes, known, strict=True):
+            if found is not None and info_hash not in worded:
+                worded[info_hash] = word(found.answer)
+                self._ends[int(found.until)].append((provider, info_hash))
+        return [worded[info_hash] for info_hash in hashes]
+
+    def _drop_ended(self, now: int) -> None:
+        """Forgets the words of answers that are believed no longer, up to a second early, so that none is looked at."""
+        for second in range(self._ended, now + 1):
+            for provider, info_hash in self._ends.pop(second, ()):
+                found = self._seen[provider].get(info_hash)
+                if found is None or int(found.until) <= now:
+                    self._worded[provider].pop(info_hash, None)
+        self._ended = now
+
     def _remember(self, fact: LearnedFact, seen: float) -> Availability:
         answer = Availability(fact.info_hash, fact.cached, "learned", fact.seen_at, fact.name, fact.size)
         known = self._seen[fact.provider]
         known.pop(fact.info_hash, None)
+        self._worded[fact.provider].pop(fact.info_hash, None)
         while len(known) >= _FACTS_MAX:
-            del known[next(iter(known))]
-        known[fact.info_hash] = Known(seen + _believed(fact), answer)
+            oldest = next(iter(known))
+            del known[oldest]
+            self._worded[fact.provider].pop(oldest, None)
+        known[fact.info_hash] = _Known(seen + _believed(fact), answer)
         return answer
 
 

@@ -18,7 +18,7 @@ from sluicegate.core.ports import Clock
 from sluicegate.core.provider import Provider
 from sluicegate.net.tap import tapped_answers
 from sluicegate.services.gateway_audit import AuditService
-from sluicegate.services.gateway_fanout import Answered, FanOut, Target
+from sluicegate.services.gateway_fanout import Answered, FanOut, Target, told
 from sluicegate.services.gateway_jobs import GatewayJobs
 from sluicegate.surfaces.gateway.admission import Admission, Visitor
 from sluicegate.surfaces.gateway.bodies import Query
@@ -142,17 +142,14 @@ class GatewayApplication:
         call.operation = route.operation
         await self._admission.admit(call.scope, call.visitor)
         query = Query(call.scope)
-        deadline = query.deadline(_TOTAL_SECONDS)
-        plan = await route.prepare(self._jobs, Arguments(call.scope, call.receive, query, ids))
-        plan = plan if isinstance(plan, Plan) else Plan(plan)
-        began = time.perf_counter()
-        outcomes = await self._fanout.run(
-            call.visitor.targets,
-            self._work(call, plan.work),
-            deadline=min(deadline, _PROVIDER_SECONDS),
-            known=_known(plan),
-        )
-        upstream = time.perf_counter() - began
+        query.deadline()  # a wrong one is told before anything is asked
+        work = await route.prepare(self._jobs, Arguments(call.scope, call.receive, query, ids))
+        outcomes, upstream = _told(call, work), 0.0
+        if outcomes is None:
+            work = work.prepare() if isinstance(work, Plan) else work
+            began = time.perf_counter()
+            outcomes = await self._fanout.run(call.visitor.targets, self._work(call, work), deadline=_left(call, query))
+            upstream = time.perf_counter() - began
         envelope = wrap(route.operation, str(call.id), outcomes)
         return _Answer(200, _encode(envelope), outcomes=outcomes, upstream=upstream)
 
@@ -177,10 +174,11 @@ class GatewayApplication:
             return _not_allowed(call, sorted(METHODS))
         await self._admission.admit(call.scope, call.visitor, single=True)
         path = checked_path(call.path.removeprefix(_PROXY[:-1]))
-        deadline = min(Query(call.scope).deadline(_TOTAL_SECONDS), _PROVIDER_SECONDS)
+        query = Query(call.scope)
+        query.deadline()
         (target,) = call.visitor.targets
         began = time.perf_counter()
-        forwarded = await self._proxy.forward(call.scope, call.receive, target, path, deadline=deadline)
+        forwarded = await self._proxy.forward(call.scope, call.receive, target, path, deadline=_left(call, query))
         upstream = time.perf_counter() - began
         return _Answer(forwarded.status, forwarded.body, upstream=upstream)
 
@@ -208,16 +206,25 @@ class GatewayApplication:
         )
 
 
-def _known(plan: Plan) -> Callable[[Target], tuple[Any, Debug | None] | None] | None:
-    tell = plan.known
-    if tell is None:
+def _told(call: _Call, plan: Work | Plan) -> Sequence[_Outcome] | None:
+    """The answers, where no provider needs to be asked for any of them."""
+    if not isinstance(plan, Plan):
         return None
+    tell = plan.known
 
     def known(target: Target) -> tuple[Any, Debug | None] | None:
         body = tell(target)
         return None if body is None else (body, None)
 
-    return known
+    return told(call.visitor.targets, known)
+
+
+def _left(call: _Call, query: Query) -> float:
+    """Seconds for the providers: what the caller's own deadline leaves, or what ours do."""
+    passed = time.perf_counter() - call.began
+    wanted = query.deadline()
+    left = min(_TOTAL_SECONDS - passed, _PROVIDER_SECONDS) if wanted is None else wanted - passed
+    return max(left, 0.0)
 
 
 def _problem(error: SluicegateError, call: _Call) -> _Answer:

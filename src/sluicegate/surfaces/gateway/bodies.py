@@ -33,6 +33,8 @@ _HASHES_MAX: Final = 1_000
 _LIMIT_MAX: Final = 1_000
 _OFFSET_MAX: Final = 100_000
 _DEADLINE_MAX_MS: Final = 30_000
+_ZEROS: Final = "0" * 40
+"""Names no torrent, so the careful way refuses it."""
 
 
 class CreateRequest(msgspec.Struct):
@@ -91,10 +93,14 @@ class CacheCheckRequest(msgspec.Struct):
     hashes: list[str]
     list_files: bool = False
 
-    def normalised(self) -> list[str]:
-        """The hashes in lower-case hex. Raises InvalidInput."""
+    def counted(self) -> list[str]:
+        """The hashes as they were sent. Raises InvalidInput for none or too many."""
         if not 0 < len(self.hashes) <= _HASHES_MAX:
             raise InvalidInput(f"'hashes' holds 1 to {_HASHES_MAX:,} info hashes.", field="hashes")
+        return self.hashes
+
+    def normalised(self) -> list[str]:
+        """The hashes in lower-case hex. Raises InvalidInput."""
         return _plain(self.hashes) or [parse_info_hash(text).info_hash for text in self.hashes]
 
 
@@ -105,7 +111,7 @@ def _plain(hashes: list[str]) -> list[str] | None:
         digits = 2 * len(bytes.fromhex(joined))
     except ValueError:
         return None
-    if digits != len(joined) or set(map(len, hashes)) != {40}:
+    if digits != len(joined) or set(map(len, hashes)) != {40} or _ZEROS in hashes:
         return None
     return hashes if joined == joined.lower() else [text.lower() for text in hashes]
 
@@ -133,9 +139,11 @@ class Query:
         """``limit`` and ``offset``."""
         return self._number("limit", _LIMIT_MAX, 1, _LIMIT_MAX), self._number("offset", 0, 0, _OFFSET_MAX)
 
-    def deadline(self, usual: float) -> float:
-        """``deadline_ms`` in seconds."""
-        return self._number("deadline_ms", round(usual * 1000), 1, _DEADLINE_MAX_MS) / 1000
+    def deadline(self) -> float | None:
+        """``deadline_ms`` in seconds; None without it."""
+        if "deadline_ms" not in self._values:
+            return None
+        return self._number("deadline_ms", 0, 1, _DEADLINE_MAX_MS) / 1000
 
     def _one(self, name: str) -> str:
         values = self._values.get(name, [""])
@@ -185,22 +193,32 @@ async def read_raw(receive: Receive, limit: int) -> bytes:
     Raises:
         GatewayRefused: it is longer than ``limit`` bytes, does not come, or breaks off.
     """
-    body = bytearray()
+    message: Any = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        body += await _rest(receive, limit)
+    elif message["type"] == "http.disconnect":
+        raise _invalid("The body ends before its end.")
+    if len(body) > limit:
+        raise GatewayRefused(ProblemCode.VALIDATION_ERROR, f"A body has at most {limit:,} bytes.", status=413)
+    return body
+
+
+async def _rest(receive: Receive, limit: int) -> bytes:
+    """What follows the first piece, until a little more than ``limit``; most bodies come in one."""
+    rest = bytearray()
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            while True:
+            while len(rest) <= limit:
                 message: Any = await receive()
                 if message["type"] == "http.disconnect":
                     raise _invalid("The body ends before its end.")
-                body += message.get("body", b"")
-                if len(body) > limit:
-                    raise GatewayRefused(
-                        ProblemCode.VALIDATION_ERROR, f"A body has at most {limit:,} bytes.", status=413
-                    )
+                rest += message.get("body", b"")
                 if not message.get("more_body", False):
-                    return bytes(body)
+                    break
     except TimeoutError:
         raise GatewayRefused(ProblemCode.VALIDATION_ERROR, "The body does not come.", status=408) from None
+    return bytes(rest)
 
 
 def _declares_json(scope: Scope) -> bool:

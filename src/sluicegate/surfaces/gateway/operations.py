@@ -34,10 +34,15 @@ Work = Callable[[Target, Provider], Awaitable[msgspec.Struct]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done with each provider, and what can be told without it."""
+    """What can be told without asking a provider, and what is done with each when it does not suffice.
 
-    work: Work
-    known: Callable[[Target], msgspec.Raw | None] | None = None
+    Attributes:
+        prepare: checks what is left to check, and gives the work. Raises as reading the arguments does.
+        known: the answer of a provider that need not be asked, or None.
+    """
+
+    prepare: Callable[[], Work]
+    known: Callable[[Target], msgspec.Raw | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +145,25 @@ async def _playback(jobs: GatewayJobs, arguments: Arguments) -> Work:
     return work
 
 
-async def _cache_check(jobs: GatewayJobs, arguments: Arguments) -> Plan:
+async def _cache_check(jobs: GatewayJobs, arguments: Arguments) -> Work | Plan:
     request = await read_body(arguments.scope, arguments.receive, CacheCheckRequest)
-    hashes = request.normalised()
+    sent = request.counted()
 
-    async def work(_: Target, provider: Provider) -> msgspec.Struct:
-        answers = await jobs.cache_check(provider, hashes, list_files=request.list_files)
-        return payloads.cache_body(answers, list_files=request.list_files)
+    def prepare() -> Work:
+        hashes = request.normalised()
+
+        async def work(_: Target, provider: Provider) -> msgspec.Struct:
+            answers = await jobs.cache_check(provider, hashes, list_files=request.list_files)
+            return payloads.cache_body(answers, list_files=request.list_files)
+
+        return work
 
     def known(target: Target) -> msgspec.Raw | None:
-        found = jobs.known(target.provider, hashes)
-        return payloads.known_cache_body(found) if found is not None else None
+        # As they were sent: what is known is known under its normal spelling only, so these need not be read at all.
+        found = jobs.known(target.provider, sent, payloads.worded_cache_item)
+        return payloads.worded_cache_body(found) if found is not None else None
 
-    return Plan(work, None if request.list_files else known)
+    return prepare() if request.list_files else Plan(prepare, known)
 
 
 @dataclass(frozen=True, slots=True)

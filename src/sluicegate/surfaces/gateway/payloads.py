@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -14,7 +13,6 @@ from sluicegate.core.links import Link
 from sluicegate.core.names import mime_type_of
 from sluicegate.core.transfers import Transfer, TransferState
 from sluicegate.services.gateway_jobs import JobFileView
-from sluicegate.services.gateway_learned import Known
 
 __all__ = [
     "AccountBody",
@@ -29,9 +27,10 @@ __all__ = [
     "cache_body",
     "files_body",
     "job_body",
-    "known_cache_body",
     "playback_body",
     "unlock_body",
+    "worded_cache_body",
+    "worded_cache_item",
 ]
 
 _STATUSES: Final = {
@@ -46,9 +45,6 @@ _STATUSES: Final = {
     TransferState.FAILED: "failed",
 }
 """The closed set of statuses; ``paused`` and ``canceled`` complete it."""
-
-
-_form: Final = attrgetter("form")
 
 
 class AccountBody(msgspec.Struct, kw_only=True):
@@ -250,17 +246,14 @@ def cache_body(answers: Sequence[Availability], *, list_files: bool) -> CacheBod
     )
 
 
-def known_cache_body(known: Sequence[Known]) -> msgspec.Raw:
-    """Availability from memory, without files, from what was rendered before."""
-    forms = list(map(_form, known))
-    if not all(forms):
-        forms = [item.form or _render(item) for item in known]
-    return msgspec.Raw(b'{"items":[' + b",".join(forms) + b"]}")
+def worded_cache_item(answer: Availability) -> bytes:
+    """One item of a cache check, without files, as it goes onto the wire."""
+    return msgspec.json.encode(cache_body([answer], list_files=False).items[0])
 
 
-def _render(known: Known) -> bytes:
-    known.form = msgspec.json.encode(cache_body([known.answer], list_files=False).items[0])
-    return known.form
+def worded_cache_body(items: Sequence[bytes]) -> msgspec.Raw:
+    """A cache check made of items that are worded already."""
+    return msgspec.Raw(b'{"items":[' + b",".join(items) + b"]}")
 
 
 def _status(transfer: Transfer) -> str:

@@ -1,0 +1,136 @@
+"""A gateway for rows: ``sluicegate serve --sandbox`` with an approved add-on and users who have accounts."""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+from tests.bench.product import data_folder
+
+from sluicegate.core.addons import AddonState
+from sluicegate.core.secrets import Secret
+from sluicegate.services.accounts import NewAccount
+from sluicegate.settings import Settings
+from sluicegate.wiring.installation import open_installation
+
+__all__ = ["Gateway", "gateway", "own_core"]
+
+_COMMAND = str(Path(sys.executable).parent / "sluicegate")
+_ADDON = "bench"
+_SETTINGS = {
+    "SLUICEGATE_SWARM_ENABLED": "false",
+    # Counted, but never reached: what is measured is beyond what one add-on may ask.
+    "SLUICEGATE_GATEWAY_KEY_RATE": "100000000",
+    "SLUICEGATE_GATEWAY_ADDON_RATE": "100000000",
+    "SLUICEGATE_GATEWAY_ADDRESS_RATE": "100000000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway.
+
+    Attributes:
+        pid: its web and worker process; the database and the sandbox are others.
+        sandbox: address of the providers' sandbox.
+        keys: proxy keys of different users.
+    """
+
+    pid: int
+    port: int
+    sandbox: str
+    secret: str = field(repr=False)
+    keys: tuple[str, ...] = field(repr=False)
+
+    def request(self, method: str, path: str, providers: str, body: bytes = b"", *, user: int = 0) -> bytes:
+        """A request for a socket, on behalf of one of the users."""
+        head = (
+            f"{method} /api/v0.6-beta{path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+            f"X-Relaygate-Provider: {providers}\r\nX-Relaygate-Addon-Id: {_ADDON}\r\n"
+            f"X-Relaygate-Addon-Secret: {self.secret}\r\nAuthorization: Bearer {self.keys[user]}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+    def control(self, call: str, body: dict[str, Any]) -> None:
+        """A call to the sandbox's control contract."""
+        raw = json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.sandbox}/_control/{call}", method="POST", data=raw)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            answer.read()
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the process that answers, so far."""
+        times = psutil.Process(self.pid).cpu_times()
+        return times.user + times.system
+
+
+@contextlib.contextmanager
+def gateway(*, users: int, providers: tuple[str, ...]) -> Iterator[Gateway]:
+    """Starts it with limits of the sandbox off; every user has an account at each provider (house names)."""
+    with data_folder() as data:
+        command = [_COMMAND, "serve", "--sandbox", "--data-dir", str(data), "--port", "0"]
+        with (data.parent / "server.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, env=os.environ | _SETTINGS, text=True
+            )
+        try:
+            assert process.stdout is not None
+            sandbox, url = _told(process.stdout)
+            secret, keys = asyncio.run(_furnish(data, users, providers))
+            made = Gateway(process.pid, int(url.rpartition(":")[2]), sandbox, secret, keys)
+            made.control("limits", {"provider": "*", "enabled": False})
+            yield made
+        finally:
+            process.terminate()
+            process.wait(60)
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+@contextlib.contextmanager
+def own_core(made: Gateway) -> Iterator[None]:
+    """The process that answers has the first processor; whoever measures, the providers and the database the others."""
+    cores = sorted(os.sched_getaffinity(0))
+    threads = [int(name.name) for name in Path(f"/proc/{made.pid}/task").iterdir()]
+    for thread in threads:
+        os.sched_setaffinity(thread, set(cores[:1]))
+    os.sched_setaffinity(0, set(cores[1:] or cores))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, set(cores))
+
+
+def _told(output: IO[str]) -> tuple[str, str]:
+    """The addresses of the sandbox and of the gateway."""
+    told: dict[str, str] = {}
+    for line in output:
+        word, _, address = line.strip().partition(" ")
+        told[word] = address
+        if word == "ready":
+            return told["sandbox"], address
+    raise RuntimeError("the gateway does not start")
+
+
+async def _furnish(data: Path, users: int, providers: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    async with open_installation(Settings.load(data_dir=data)) as installation:
+        _, secret = await installation.gateway.addons.apply(_ADDON)
+        await installation.gateway.addons.decide(_ADDON, AddonState.APPROVED)
+        keys = []
+        for number in range(users):
+            user = await installation.users.create(f"bench-{number}")
+            for provider in providers:
+                token = Secret(f"sandbox-bench-{number}")
+                await installation.accounts.add(user.id, NewAccount(provider, token, "main", None))
+            _, key = await installation.gateway.keys.create(user.id)
+            keys.append(key.reveal())
+    return secret.reveal(), tuple(keys)
