@@ -117,6 +117,11 @@ class MediaResult:
     total_duration_ms: int | None = None
     queue_wait_ms: int | None = None
     metadata_duration_ms: int | None = None
+    precheck_duration_ms: int | None = None
+    subtitle_duration_ms: int | None = None
+    io_wait_ms: int | None = None
+    cpu_wait_ms: int | None = None
+    upload_wait_ms: int | None = None
     native_video_codec: str | None = None
     native_audio_codec: str | None = None
     download_strategy: str | None = None
@@ -132,6 +137,16 @@ class MediaJob:
     Attributes:
         stored_key: key of the finished file in ``storage``; None before, and after its file was deleted.
         progress: 0.0 to 1.0 over all steps, by bytes while downloading.
+        bytes_done, bytes_total, speed: of the running step: bytes, bytes or None while unknown, bytes per second.
+        position: place in its batch, from 0.
+        priority: larger runs first, among the jobs of the same user.
+        host: whose server it is fetched from; as many jobs at once as are allowed for a host.
+        enqueued_at: when it may run at the earliest; None while its batch is paused.
+        admitted_at: since when it holds one of the places at work; None while it waits for one.
+        not_before: the next try waits for this time.
+        waiting: why it waits, in plain words, while it has been begun and does.
+        reserved_bytes: of the user's quota, held while it is at work.
+        retry_of: the job it repeats.
         error: plain words, for Failed, Warning and Skipped.
     """
 
@@ -156,3 +171,15 @@ class MediaJob:
     error: str | None = None
     attempts: int = 0
     version: int = 1
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    speed: float | None = None
+    position: int = 0
+    priority: int = 0
+    host: str = ""
+    enqueued_at: datetime | None = None
+    admitted_at: datetime | None = None
+    not_before: datetime | None = None
+    waiting: str | None = None
+    reserved_bytes: int = 0
+    retry_of: UUID | None = None

@@ -24,7 +24,10 @@ from sluicegate.core.keys import Key, KeyKind
 from sluicegate.core.learned import LearnedRepository, RateRepository
 from sluicegate.core.looks import LookRepository
 from sluicegate.core.manifest import Manifest
+from sluicegate.core.media_batches import MediaBatchRepository
 from sluicegate.core.media_jobs import MediaJob, MediaState
+from sluicegate.core.media_queue import MediaQueueRepository
+from sluicegate.core.media_usage import MediaUsageRepository
 from sluicegate.core.pacing import Priority
 from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.preferences import PreferenceRepository
@@ -361,6 +364,10 @@ class MediaJobRepository(Protocol):
         """Adds a job."""
         ...
 
+    async def add_all(self, jobs: Sequence[MediaJob]) -> None:
+        """Adds many jobs of one user at once."""
+        ...
+
     async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False) -> MediaJob:
         """Raises NotFound, also for a foreign job."""
         ...
@@ -377,8 +384,8 @@ class MediaJobRepository(Protocol):
         """As ``JobRepository.update``; AlreadyExists when another job's file is stored under the same key."""
         ...
 
-    async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[MediaJob]:
-        """Pending and processing ones in id order, for the sweep."""
+    async def unfinished(self, *, limit: int, after: UUID | None = None, admitted: bool = False) -> list[MediaJob]:
+        """Pending and processing ones in id order, for the sweep; or only those that hold a place at work."""
         ...
 
 
@@ -405,6 +412,9 @@ class UnitOfWork(Protocol):
     traces: TraceRepository
     intents: IntentRepository
     media_jobs: MediaJobRepository
+    media_batches: MediaBatchRepository
+    media_queue: MediaQueueRepository
+    media_usage: MediaUsageRepository
     tasks: TaskQueue
     addons: AddonRepository
     policies: PolicyRepository

@@ -1,5 +1,6 @@
 """Media jobs in the database."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, Final
 from uuid import UUID
@@ -13,12 +14,19 @@ from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, Medi
 from sluicegate.core.ports import Change
 from sluicegate.db.notices import NOTIFY, notice
 from sluicegate.db.rows import columns_of, first, many, new, new_values, one, page_bounds
-from sluicegate.db.schema import MEDIA_IS_ACTIVE, media_jobs
+from sluicegate.db.schema import MEDIA_IS_ACTIVE, MEDIA_IS_ADMITTED, media_jobs
 
 __all__ = ["MediaJobs"]
 
-_FIXED: Final = ("id", "user_id", "url", "options", "created_at", "batch_id", "updated_at", "version")
+_FIXED: Final = (
+    *("id", "user_id", "url", "options", "created_at", "batch_id", "updated_at", "version"),
+    *("position", "priority", "host", "enqueued_at", "retry_of"),
+)
 """What ``update`` leaves alone, or sets by itself."""
+
+_ROWS: Final = 500
+_TOLD: Final = 100
+"""Of many jobs that are added at once, this many are announced; whoever watches reads the whole list then."""
 
 _added = insert(media_jobs).values(new(media_jobs)).returning(media_jobs.c.id).cte("added")
 _ADD: Final = select(_added.c.id, NOTIFY)
@@ -40,8 +48,15 @@ class MediaJobs:
 
     async def add(self, job: MediaJob) -> None:
         """See the port."""
-        values = columns_of(job) | {"options": asdict(job.options), "result": asdict(job.result)}
-        await self._connection.execute(_ADD, new_values(values) | notice(_change(job)))
+        await self._connection.execute(_ADD, new_values(_columns(job)) | notice(_change(job)))
+
+    async def add_all(self, jobs: Sequence[MediaJob]) -> None:
+        """See the port."""
+        for start in range(0, len(jobs), _ROWS):
+            rows = [_columns(job) for job in jobs[start : start + _ROWS]]
+            await self._connection.execute(insert(media_jobs), rows)
+        for change in map(_change, jobs[:_TOLD]):
+            await self._connection.execute(select(NOTIFY), notice(change))
 
     async def get(self, job_id: UUID, *, user_id: UUID | None = None, lock: bool = False) -> MediaJob:
         """See the port."""
@@ -86,9 +101,9 @@ class MediaJobs:
             )
         return replace(after, updated_at=row["updated_at"])
 
-    async def unfinished(self, *, limit: int, after: UUID | None = None) -> list[MediaJob]:
+    async def unfinished(self, *, limit: int, after: UUID | None = None, admitted: bool = False) -> list[MediaJob]:
         """See the port."""
-        statement = select(media_jobs).where(MEDIA_IS_ACTIVE)
+        statement = select(media_jobs).where(MEDIA_IS_ADMITTED if admitted else MEDIA_IS_ACTIVE)
         if after is not None:
             statement = statement.where(media_jobs.c.id > after)
         return await self._all(statement.order_by(media_jobs.c.id).limit(page_bounds(limit, 0)[0]))
@@ -100,6 +115,10 @@ class MediaJobs:
 def _of(user_id: UUID, state: MediaState | None) -> ColumnElement[bool]:
     mine = media_jobs.c.user_id == user_id
     return mine if state is None else and_(mine, media_jobs.c.state == str(state))
+
+
+def _columns(job: MediaJob) -> dict[str, Any]:
+    return columns_of(job) | {"options": asdict(job.options), "result": asdict(job.result)}
 
 
 def _change(job: MediaJob) -> Change:

@@ -14,6 +14,9 @@ from sluicegate.core.entitlements import EntitlementRepository
 from sluicegate.core.feeds import FeedRepository
 from sluicegate.core.learned import LearnedRepository, RateRepository
 from sluicegate.core.looks import LookRepository
+from sluicegate.core.media_batches import MediaBatchRepository
+from sluicegate.core.media_queue import MediaQueueRepository
+from sluicegate.core.media_usage import MediaUsageRepository
 from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.preferences import PreferenceRepository
 from sluicegate.core.repeats import CURRENT_ATTEMPT, RepeatRepository
@@ -35,7 +38,10 @@ from sluicegate.db.jobs import Jobs
 from sluicegate.db.keys import Keys
 from sluicegate.db.learned import Learned, Rates
 from sluicegate.db.looks import Looks
+from sluicegate.db.media_batches import MediaBatches
 from sluicegate.db.media_jobs import MediaJobs
+from sluicegate.db.media_queue import MediaQueue
+from sluicegate.db.media_usage import MediaUsages
 from sluicegate.db.people import Identities, Limits, MasterKeyMarks, Plans, Preferences
 from sluicegate.db.placements import Placements
 from sluicegate.db.policies import Policies
@@ -62,6 +68,9 @@ class Transaction:
     traces: ports.TraceRepository
     intents: ports.IntentRepository
     media_jobs: ports.MediaJobRepository
+    media_batches: MediaBatchRepository
+    media_queue: MediaQueueRepository
+    media_usage: MediaUsageRepository
     tasks: ports.TaskQueue
     addons: AddonRepository
     policies: PolicyRepository
@@ -94,6 +103,9 @@ class Transaction:
         self.traces = Traces(connection)
         self.intents = Intents(connection)
         self.media_jobs = MediaJobs(connection)
+        self.media_batches = MediaBatches(connection)
+        self.media_queue = MediaQueue(connection)
+        self.media_usage = MediaUsages(connection)
         self.tasks = Tasks(connection)
         self.addons = Addons(connection)
         self.policies = Policies(connection)
