@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     gateway_address_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per address; 0 for no limit.")
     gateway_audit_days: int = Field(90, ge=1, description="How many days gateway calls stay in the audit.")
     webhook_log_days: int = Field(30, ge=1, description="How many days sent webhooks stay in the delivery log.")
+    streams_per_user: int = Field(64, ge=1, description="How many files one user may be reading at the same time.")
+    playback_adopts: bool = Field(
+        default=True,
+        description="Whether playback that falls over may add a torrent to another account of the same user which has "
+        "it at once.",
+    )
     crash_at: str = Field(
         "", description="For tests of crash safety only: the named point at which this process kills itself."
     )

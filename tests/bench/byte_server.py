@@ -62,12 +62,26 @@ async def main(mode: str, place: str, size: int) -> None:
 
 async def _remote(stack: AsyncExitStack, url: str, size: int) -> ByteSource:
     http = await stack.enter_async_context(open_http(EgressPolicy.parse("127.0.0.0/8")))
-    link = Link(url)
+    return RemoteBytes("film.mkv", size, None, "v1", _OneOrigin(Link(url)), HttpLinkReader(http))
 
-    async def resolve() -> Link:
-        return link
 
-    return RemoteBytes("film.mkv", size, None, "v1", resolve, lambda _: None, HttpLinkReader(http))
+class _OneOrigin:
+    """One account with one link that never dies."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def best(self) -> "_OneOrigin":
+        return self
+
+    async def other(self, failed: object) -> None:
+        del failed
+
+    async def link(self) -> Link:
+        return self._link
+
+    def expire(self, link: Link) -> None:
+        del link
 
 
 if __name__ == "__main__":

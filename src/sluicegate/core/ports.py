@@ -37,6 +37,7 @@ from sluicegate.core.secrets import Secret
 from sluicegate.core.sources import Source
 from sluicegate.core.storage import Storage
 from sluicegate.core.stream_proxies import StreamProxyRepository
+from sluicegate.core.stream_rights import StreamRightRepository
 from sluicegate.core.titles import ReadyLibrary, TitleRepository
 from sluicegate.core.trace import TraceEntry
 from sluicegate.core.usage import UsageRepository
@@ -434,6 +435,7 @@ class UnitOfWork(Protocol):
     plans: EntitlementRepository
     preferences: PreferenceRepository
     stream_proxies: StreamProxyRepository
+    stream_rights: StreamRightRepository
     library_usage: UsageRepository
     repeats: RepeatRepository
     key_marks: MasterKeyMarkRepository

@@ -21,6 +21,7 @@ from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.preferences import PreferenceRepository
 from sluicegate.core.repeats import CURRENT_ATTEMPT, RepeatRepository
 from sluicegate.core.stream_proxies import StreamProxyRepository
+from sluicegate.core.stream_rights import StreamRightRepository
 from sluicegate.core.titles import ReadyLibrary, TitleRepository
 from sluicegate.core.usage import UsageRepository
 from sluicegate.core.users import IdentityRepository, UserLimitRepository
@@ -48,6 +49,7 @@ from sluicegate.db.policies import Policies
 from sluicegate.db.queue import Tasks
 from sluicegate.db.repeats import Repeats, mark_effective
 from sluicegate.db.stream_proxies import StreamProxies
+from sluicegate.db.stream_rights import StreamRights
 from sluicegate.db.titles import ReadyJobs, Titles
 from sluicegate.db.traces import Traces
 from sluicegate.db.usage import Usage
@@ -90,6 +92,7 @@ class Transaction:
     plans: EntitlementRepository
     preferences: PreferenceRepository
     stream_proxies: StreamProxyRepository
+    stream_rights: StreamRightRepository
     library_usage: UsageRepository
     repeats: RepeatRepository
     key_marks: ports.MasterKeyMarkRepository
@@ -125,6 +128,7 @@ class Transaction:
         self.plans = Plans(connection)
         self.preferences = Preferences(connection)
         self.stream_proxies = StreamProxies(connection, vault)
+        self.stream_rights = StreamRights(connection)
         self.library_usage = Usage(connection)
         self.repeats = Repeats(connection)
         self.key_marks = MasterKeyMarks(connection)

@@ -20,15 +20,19 @@ _MARGIN: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class LinkKey:
-    """Whose link to what; an address is part of it only where the provider binds links to addresses."""
+    """Whose link to what; an address is part of it only where the provider binds links to addresses.
 
+    The user is part of it although the account is: the operator's pool serves several, and they share facts, not links.
+    """
+
+    user_id: UUID
     account_id: UUID
     locator: str
     address: str | None = None
 
 
 class LinkCache:
-    """In memory, per process, bounded; never shared between accounts."""
+    """In memory, per process, bounded; never shared between users or accounts."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,36 +1,103 @@
 """Playback: from a file of a job to a URL or to bytes, by the resolver's layers.
 
-Layers (library sheet, section 5.11): our own stored copy, then the provider that holds the transfer.
+Layers (library sheet, section 5.11), in order: our own stored copy (``r2``); the link of the shared account or Torrin
+that took the job (``external``); the link of the user's own account, through the user's stream proxy (``mediaflow``,
+``stremthru-proxy``) or straight (``upstream``). An own copy is never wrapped. A user who plays ``proxied`` gets a link
+of this server in place of the last three.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
 from sluicegate.core.byte_source import ByteSource, StoredBytes
-from sluicegate.core.errors import NotFound, NotReady
+from sluicegate.core.errors import Conflict, NotFound, NotReady
 from sluicegate.core.files import JobFile
-from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.jobs import JobState
 from sluicegate.core.links import Link
 from sluicegate.core.media_jobs import MediaState
 from sluicegate.core.names import mime_type_of
-from sluicegate.core.pacing import Priority
-from sluicegate.core.ports import Clock, Providers, Storages, UnitOfWorkFactory
-from sluicegate.services.link_cache import LinkCache, LinkKey
+from sluicegate.core.playback import PlaybackChoice, PlaybackMode
+from sluicegate.core.ports import Clock, Storages, UnitOfWork, UnitOfWorkFactory
+from sluicegate.core.stream_proxies import ProxyCredential, ProxyKind
+from sluicegate.services.holders import Held, Holder, Holders
 from sluicegate.services.remote_bytes import LinkReader, RemoteBytes
+from sluicegate.services.resolver import Resolver
 
-__all__ = ["STREAM_SECONDS", "LinkSigner", "PlaybackService", "StreamAnswer"]
+__all__ = ["STREAM_SECONDS", "LinkSigner", "LinkWrapper", "PlaybackService", "StreamAnswer", "Viewer"]
 
 STREAM_SECONDS: Final = 900
 """Promised validity of a stream URL (library sheet, section 5.10)."""
+
+PROXIED_SECONDS: Final = 21_600
+"""Validity of a proxied link: a player asks for the next range with the same URL until the film is over."""
+
+_READY_LINKS: Final = frozenset({"torrin"})
+"""Providers whose own accounts hand out a ready link too, which the contract calls external."""
 
 
 class LinkSigner(Protocol):
     """Signs ``/bytes/…`` URLs of this installation."""
 
-    def sign(self, *, user_id: UUID, job_kind: str, job_id: UUID, file_id: str, name: str, expires_in: int) -> str:
-        """An absolute URL that yields this one file, for GET and HEAD only, until it expires."""
+    def sign(
+        self,
+        *,
+        user_id: UUID,
+        job_kind: str,
+        job_id: UUID,
+        file_id: str,
+        name: str,
+        expires_in: int,
+        key_id: UUID | None = None,
+        address: str | None = None,
+    ) -> str:
+        """An absolute URL that yields this one file, for GET and HEAD only, until it expires.
+
+        Args:
+            user_id: whose file.
+            job_kind: ``job`` or ``media``.
+            job_id: the job.
+            file_id: the file.
+            name: for players that go by the extension.
+            expires_in: seconds.
+            key_id: the key with which the link dies.
+            address: the only client address for which it works.
+        """
         ...
+
+
+class LinkWrapper(Protocol):
+    """Puts a user's stream proxy in front of a link."""
+
+    async def address(self, proxy: ProxyCredential) -> str | None:
+        """The address that the proxy fetches from, for providers that bind links to it; None when it does not tell."""
+        ...
+
+    async def wrap(self, proxy: ProxyCredential, link: Link, name: str, *, seconds: int, plain: bool) -> str:
+        """A URL of the proxy that plays ``link`` for ``seconds``. Raises UpstreamError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks for a link.
+
+    Attributes:
+        address: where the request came from.
+        key_id: the key it was made with; links of this server end with it.
+    """
+
+    address: str | None = None
+    key_id: UUID | None = None
+
+    @property
+    def public_address(self) -> str | None:
+        """The address where it means something to a provider: not for viewers in our own network."""
+        try:
+            return self.address if self.address and ipaddress.ip_address(self.address).is_global else None
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +105,8 @@ class StreamAnswer:
     """Where a file can be streamed from.
 
     Attributes:
-        source: ``r2`` for our own copy, ``upstream`` for the provider's link (wire words of the contract).
-        backend: provider behind ``upstream``, else None.
+        source: the layer that answered: ``r2``, ``external``, ``mediaflow``, ``stremthru-proxy`` or ``upstream``.
+        backend: provider of the user's own account behind it, else None.
     """
 
     url: str
@@ -55,44 +122,61 @@ class PlaybackService:
     def __init__(
         self,
         transactions: UnitOfWorkFactory,
-        providers: Providers,
         storages: Storages,
-        links: LinkCache,
+        holders: Holders,
+        resolver: Resolver,
         reader: LinkReader,
         signer: LinkSigner,
+        wrapper: LinkWrapper,
         clock: Clock,
     ) -> None:
         self._transactions = transactions
-        self._providers = providers
         self._storages = storages
-        self._links = links
+        self._holders = holders
+        self._resolver = resolver
         self._reader = reader
         self._signer = signer
+        self._wrapper = wrapper
         self._clock = clock
 
     async def stream_link(
-        self, user_id: UUID, job_id: UUID, file_id: UUID, *, viewer_address: str | None = None
+        self,
+        user_id: UUID,
+        job_id: UUID,
+        file_id: UUID,
+        *,
+        viewer: Viewer | None = None,
+        unless_chosen: PlaybackMode = PlaybackMode.DIRECT,
     ) -> StreamAnswer:
         """A URL for one file of an own job.
 
+        Args:
+            user_id: whose job.
+            job_id: the job.
+            file_id: one of its files.
+            viewer: who asks.
+            unless_chosen: what a user gets who has not chosen; surfaces that players use pass ``PROXIED``.
+
         Raises:
             NotFound: unknown or foreign job or file.
-            NotReady: the job is not ready.
-            UpstreamError: the provider could not make a link.
+            NotReady: the job is not ready, or nobody holds the file.
+            Conflict: the user wants a stream proxy that is not connected.
+            UpstreamError: the provider or the stream proxy could not make a link.
         """
-        job, file = await self._file(user_id, job_id, file_id)
-        if file.stored_key is not None:
-            url = self._signer.sign(
-                user_id=user_id,
-                job_kind="job",
-                job_id=job_id,
-                file_id=str(file_id),
-                name=file.name,
-                expires_in=STREAM_SECONDS,
-            )
-            return StreamAnswer(url, STREAM_SECONDS, "r2", None, file)
-        link = await self._resolve(job, file, viewer_address)
-        return StreamAnswer(link.url, self._lifetime(link), "upstream", job.provider, file)
+        viewer = viewer or Viewer()
+        async with self._transactions() as tx:
+            held = await self._held(tx, user_id, job_id, file_id)
+            choice = PlaybackChoice.read(await tx.preferences.get(user_id))
+            proxy = await _proxy(tx, user_id, choice)
+        if held.file.stored_key is not None:
+            return StreamAnswer(self._sign(held, viewer, choice, STREAM_SECONDS), STREAM_SECONDS, "r2", None, held.file)
+        if (choice.mode or unless_chosen) is PlaybackMode.PROXIED:
+            return await self._proxied(held, viewer, choice)
+        if proxy is not None:
+            return await self._wrapped(held, proxy, choice)
+        holder, link = await self._resolver.first_link(held, viewer_address=viewer.public_address)
+        source, backend = _layer(held, holder)
+        return StreamAnswer(link.url, self._lifetime(link), source, backend, held.file)
 
     async def open(self, user_id: UUID, job_kind: str, job_id: UUID, file_id: str) -> ByteSource:
         """The bytes behind a signed token; checks again that they still are this user's. Raises as ``stream_link``."""
@@ -102,19 +186,52 @@ class PlaybackService:
             wanted = UUID(file_id)
         except ValueError as error:
             raise NotFound("There is no such file.") from error
-        job, file = await self._file(user_id, job_id, wanted)
+        async with self._transactions() as tx:
+            held = await self._held(tx, user_id, job_id, wanted)
+        file = held.file
         if file.stored_key is not None and file.storage is not None:
             return await self._stored(file.storage, file.stored_key, file.name, file.mime_type)
-        key = self._key(job, file, None)
         return RemoteBytes(
             name=file.name,
             size=file.size if file.size >= 0 else None,
             mime_type=file.mime_type or mime_type_of(file.name),
-            etag=f"{job.info_hash}-{file.index}-{file.size}",
-            resolve=lambda: self._resolve(job, file, None),
-            expire=lambda link: self._links.forget(key, link),
+            etag=f"{held.job.info_hash}-{file.index}-{file.size}",
+            origins=self._resolver.origins(held),
             reader=self._reader,
         )
+
+    async def _proxied(self, held: Held, viewer: Viewer, choice: PlaybackChoice) -> StreamAnswer:
+        """A link of this server; nobody is asked upstream before it is opened."""
+        holder = await self._resolver.best(held)
+        source, backend = _layer(held, holder)
+        url = self._sign(held, viewer, choice, PROXIED_SECONDS)
+        return StreamAnswer(url, PROXIED_SECONDS, source, backend, held.file)
+
+    async def _wrapped(self, held: Held, proxy: ProxyCredential, choice: PlaybackChoice) -> StreamAnswer:
+        """The holder's link behind the user's proxy. Without the proxy there is no link: its user hides behind it."""
+        address = await self._wrapper.address(proxy)
+        holder, link = await self._resolver.first_link(held, viewer_address=address)
+        seconds = self._lifetime(link)
+        url = await self._wrapper.wrap(proxy, link, held.file.name, seconds=seconds, plain=choice.plain)
+        return StreamAnswer(url, seconds, proxy.kind.value, _layer(held, holder)[1], held.file)
+
+    def _sign(self, held: Held, viewer: Viewer, choice: PlaybackChoice, seconds: int) -> str:
+        return self._signer.sign(
+            user_id=held.job.user_id,
+            job_kind="job",
+            job_id=held.job.id,
+            file_id=str(held.file.id),
+            name=held.file.name,
+            expires_in=seconds,
+            key_id=viewer.key_id,
+            address=viewer.address if choice.bind_address else None,
+        )
+
+    async def _held(self, tx: UnitOfWork, user_id: UUID, job_id: UUID, file_id: UUID) -> Held:
+        job = await tx.jobs.get(job_id, user_id=user_id)
+        if job.state is not JobState.READY:
+            raise NotReady(f"The job is {job.state}, not ready. {job.waiting or job.error}".rstrip())
+        return await self._holders.held(tx, job, await tx.files.get(job_id, file_id))
 
     async def _media_bytes(self, user_id: UUID, job_id: UUID, part: str) -> ByteSource:
         async with self._transactions() as tx:
@@ -129,31 +246,28 @@ class PlaybackService:
         storage = self._storages.get(storage_name)
         return StoredBytes(storage, await storage.stat(key), name, mime_type or mime_type_of(name))
 
-    async def _file(self, user_id: UUID, job_id: UUID, file_id: UUID) -> tuple[Job, JobFile]:
-        async with self._transactions() as tx:
-            job = await tx.jobs.get(job_id, user_id=user_id)
-            if job.state is not JobState.READY:
-                raise NotReady(f"The job is {job.state}, not ready. {job.waiting or job.error}".rstrip())
-            return job, await tx.files.get(job_id, file_id)
-
-    async def _resolve(self, job: Job, file: JobFile, viewer_address: str | None) -> Link:
-        key = self._key(job, file, viewer_address)
-        return await self._links.get(key, lambda: self._ask(key, job.provider))
-
-    async def _ask(self, key: LinkKey, provider_name: str) -> Link:
-        async with self._transactions() as tx:
-            credential = await tx.accounts.credential(key.account_id)
-        async with self._providers.open(provider_name, credential, priority=Priority.PLAY) as provider:
-            return await provider.link(key.locator, viewer_address=key.address)
-
-    def _key(self, job: Job, file: JobFile, viewer_address: str | None) -> LinkKey:
-        if job.account_id is None or file.locator is None:
-            raise NotReady("The provider holds no link to this file.")
-        addressed = self._providers.kind(job.provider).addressed_links
-        return LinkKey(job.account_id, file.locator, viewer_address if addressed else None)
-
     def _lifetime(self, link: Link) -> int:
         if link.expires_at is None:
             return STREAM_SECONDS
         left = int((link.expires_at - self._clock.now()).total_seconds())
         return max(0, min(left, STREAM_SECONDS))
+
+
+async def _proxy(tx: UnitOfWork, user_id: UUID, choice: PlaybackChoice) -> ProxyCredential | None:
+    """The stream proxy that a user wants, None for one who wants none. Raises Conflict when it is not connected."""
+    if not choice.use_proxy:
+        return None
+    for kind in (choice.proxy_kind,) if choice.proxy_kind else tuple(ProxyKind):
+        if (credential := await tx.stream_proxies.credential(user_id, kind)) is not None:
+            return credential
+    raise Conflict(
+        f"Links go through {choice.proxy_kind or 'a stream proxy'}, and none is connected.",
+        action="Connect it under /v1/integrations, or set the preference 'use_proxy' to false.",
+    )
+
+
+def _layer(held: Held, holder: Holder) -> tuple[str, str | None]:
+    """``external`` for a link of the operator's account or of Torrin, ``upstream`` with the provider for the user's."""
+    if holder.account.user_id != held.job.user_id or holder.account.provider in _READY_LINKS:
+        return "external", None
+    return "upstream", holder.account.provider

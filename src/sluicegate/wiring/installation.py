@@ -23,7 +23,6 @@ from sluicegate.services.gateway import Gateway
 from sluicegate.services.gateway_limits import RateAllowance
 from sluicegate.services.keys import KeyService
 from sluicegate.services.library import LibraryService
-from sluicegate.services.link_cache import LinkCache
 from sluicegate.services.media_jobs import MediaJobService
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.submit import SubmitService
@@ -36,8 +35,8 @@ from sluicegate.services.webhooks import WebhookService
 from sluicegate.settings import Settings
 from sluicegate.storages.local import LocalStorage
 from sluicegate.web.signing import ByteLinks, TokenSigner
-from sluicegate.wiring.link_reader import HttpLinkReader
 from sluicegate.wiring.paced import Pacer
+from sluicegate.wiring.playback import playback_service
 from sluicegate.wiring.providers import provider_registry
 from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
 from sluicegate.wiring.sandbox import allowance, running_sandbox
@@ -163,9 +162,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
                 share_copies=settings.share_copies,
             ),
             collection=CollectionService(transactions, providers, storages, clock),
-            playback=PlaybackService(
-                transactions, providers, storages, LinkCache(clock), HttpLinkReader(http), links, clock
-            ),
+            playback=playback_service(settings, transactions, providers, storages, http, links, clock),
             media_jobs=MediaJobService(transactions, links, clock),
             webhook_outbox=outbox,
             webhooks=WebhookService(transactions, vault, outbox, clock, timedelta(days=settings.webhook_log_days)),

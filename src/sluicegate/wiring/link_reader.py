@@ -1,7 +1,7 @@
 """Reading bytes behind a provider's link through the one HTTP client."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
 from sluicegate.core.errors import ConnectionFailed, LinkExpired, ProtocolError, UpstreamServerError
@@ -20,7 +20,9 @@ class HttpLinkReader:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def read(self, link: Link, start: int, stop: int | None) -> AsyncGenerator[bytes, None]:
+    async def read(
+        self, link: Link, start: int, stop: int | None, *, size: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """See the port."""
         span = f"bytes={start}-" if stop is None else f"bytes={start}-{stop - 1}"
         async with self._http.stream("GET", link.url, headers=(*link.headers, ("range", span))) as answer:
@@ -28,7 +30,7 @@ class HttpLinkReader:
                 raise LinkExpired(upstream_code=str(answer.status))
             if answer.status >= 500 or answer.status == 429:
                 raise UpstreamServerError(upstream_code=str(answer.status))
-            _check(answer.status, answer.headers.get("content-range"), start)
+            _check(answer.status, answer.headers, start, size)
             received = 0
             async for chunk in answer.chunks():
                 wanted = chunk if stop is None else chunk[: stop - start - received]
@@ -40,11 +42,19 @@ class HttpLinkReader:
             raise ConnectionFailed("The remote side sent fewer bytes than it promised.")
 
 
-def _check(status: int, content_range: str | None, start: int) -> None:
-    """A 206 must begin where we asked; a 200 is the whole file and fits only when we asked from the beginning."""
+def _check(status: int, headers: Mapping[str, str], start: int, size: int | None) -> None:
+    """A 206 must begin where we asked; a 200 is the whole file and fits only when we asked from the beginning.
+
+    A total that is not the file's is a page or another file, whatever the status says.
+    """
     if status == 206:
-        match = _RANGE.fullmatch(content_range or "")
+        match = _RANGE.fullmatch(headers.get("content-range") or "")
         if match is None or int(match[1]) != start:
             raise ProtocolError("The remote side answered another range than asked for.")
-    elif status != 200 or start:
+        total = match[3]
+    elif status == 200 and not start:
+        total = headers.get("content-length") or "*"
+    else:
         raise ProtocolError(f"The remote side answered {status} to a request for a range.", upstream_code=str(status))
+    if size is not None and total.isdecimal() and int(total) != size:
+        raise ProtocolError("The remote side has a file of another size behind this link.")

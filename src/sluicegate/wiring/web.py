@@ -11,10 +11,10 @@ from litestar.openapi.spec import Components, SecurityScheme
 from sluicegate import __version__
 from sluicegate.core.errors import SluicegateError
 from sluicegate.settings import Role
-from sluicegate.surfaces.bytes.routes import application
 from sluicegate.surfaces.events import routes as events
 from sluicegate.surfaces.gateway import management_routes as management
 from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
+from sluicegate.surfaces.library import playback_routes as library_playback
 from sluicegate.surfaces.library import routes as library
 from sluicegate.surfaces.library.errors import answer_error as library_error
 from sluicegate.surfaces.media_jobs import routes as media_jobs
@@ -31,6 +31,7 @@ from sluicegate.web.security_headers import with_security_headers
 from sluicegate.wiring.engines import engines_run_elsewhere
 from sluicegate.wiring.gateway import gateway_application
 from sluicegate.wiring.installation import Installation
+from sluicegate.wiring.streams import byte_server
 
 __all__ = ["make_app"]
 
@@ -77,7 +78,7 @@ def make_app(installation: Installation) -> Application:
         openapi_config=_OPENAPI,
         logging_config=None,
     )
-    file_bytes = application(installation.playback, installation.signer)
+    file_bytes = byte_server(installation)
     gateway = gateway_application(installation)
     whole = BoundedBody(_past_framework(file_bytes, gateway, cast("Application", app)), limit=_BODY_MAX)
     proxies = TrustedProxies.parse(installation.settings.trusted_proxies)
@@ -108,11 +109,11 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
                 submit=installation.submit,
                 library=installation.library,
                 sync=installation.sync,
-                playback=installation.playback,
                 keys=keys,
                 patience=installation.settings.submit_patience,
             )
         ),
+        library_playback.router(library_playback.PlaybackServices(installation.playback, keys)),
         management.router(management.ManagementServices(installation.gateway, installation.accounts, keys)),
         media_jobs.router(media_jobs.MediaServices(installation.media_jobs, keys)),
         webhook_routes.router(webhook_routes.WebhookServices(installation.webhooks, keys)),

@@ -26,16 +26,20 @@ from sluicegate.providers.memory.adapter import Memory
 from sluicegate.providers.memory.world import World as MemoryWorld
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.cascade import CascadeService
+from sluicegate.services.holders import Holders
 from sluicegate.services.keys import KeyService
 from sluicegate.services.library import LibraryService
 from sluicegate.services.link_cache import LinkCache
 from sluicegate.services.playback import PlaybackService
+from sluicegate.services.resolver import Resolver
 from sluicegate.services.submit import SubmitService
 from sluicegate.services.sync import SyncService
 from sluicegate.services.users import UserService
 from sluicegate.services.vault import AesVault
 from sluicegate.storages.memory import MemoryStorage
 from sluicegate.surfaces.library.errors import answer_error
+from sluicegate.surfaces.library.playback_routes import PlaybackServices
+from sluicegate.surfaces.library.playback_routes import router as playback_router
 from sluicegate.surfaces.library.routes import LibraryServices, router
 from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.registry import ProviderRegistry, RemoteProvider, StorageRegistry
@@ -51,9 +55,10 @@ class TorBoxTwin(Memory):
     name = "torbox"
 
 
-class _NoReader:
-    def read(self, link: object, start: int, stop: int | None) -> object:
-        raise AssertionError("no bytes are read here")
+class _Nobody:
+    """Nobody reads bytes or wraps links here."""
+
+    read = address = wrap = None
 
 
 @dataclass
@@ -128,13 +133,15 @@ async def running(shared: tuple[Transactions, DatabaseChanges], vault: AesVault)
         submit=SubmitService(transactions, changes, clock),
         library=LibraryService(transactions),
         sync=SyncService(transactions, providers, clock),
-        playback=PlaybackService(transactions, providers, storages, LinkCache(clock), _NoReader(), signer, clock),
         keys=keys,
         patience=_PATIENCE,
     )
+    holders = Holders(transactions, providers, clock)
+    resolver = Resolver(transactions, providers, LinkCache(clock), holders, clock)
+    playback = PlaybackService(transactions, storages, holders, resolver, _Nobody(), signer, _Nobody(), clock)
     cascade = CascadeService(transactions, providers, AccountProbe(transactions, providers), clock)
     app = Litestar(
-        [router(services)],
+        [router(services), playback_router(PlaybackServices(playback, keys))],
         exception_handlers={HTTPException: answer_error, SluicegateError: answer_error},
         logging_config=None,
     )

@@ -33,10 +33,19 @@ class OpenStreams:
         self._streams: dict[UUID, set[_Stream]] = {}
         self._count = 0
         self._on_end: list[Callable[[UUID], None]] = []
+        self._on_open: list[Callable[[], None]] = []
 
     def on_end(self, call: Callable[[UUID], None]) -> None:
         """``call`` is told each user whose streams are ended, to drop what else was open for that user."""
         self._on_end.append(call)
+
+    def on_open(self, call: Callable[[], None]) -> None:
+        """``call`` is told whenever a stream begins."""
+        self._on_open.append(call)
+
+    def grants(self) -> set[Grant]:
+        """What the open streams lean on."""
+        return {stream.grant for streams in self._streams.values() for stream in streams}
 
     @contextlib.contextmanager
     def hold(self, grant: Grant) -> Iterator[None]:
@@ -53,6 +62,8 @@ class OpenStreams:
         stream = _Stream(grant, task)
         mine.add(stream)
         self._count += 1
+        for call in self._on_open:
+            call()
         try:
             yield
         except asyncio.CancelledError:
@@ -76,6 +87,10 @@ class OpenStreams:
     def end_job(self, user_id: UUID, job_id: UUID) -> int:
         """Ends the streams of a job's files."""
         return self._end(user_id, lambda grant: grant.job_id == job_id)
+
+    def end_grant(self, grant: Grant) -> int:
+        """Ends the streams of one link."""
+        return self._end(grant.user_id, lambda open_grant: open_grant == grant)
 
     def _end(self, user_id: UUID, concerned: Callable[[Grant], bool]) -> int:
         for call in self._on_end:

@@ -1,6 +1,5 @@
-"""Routes of the library API: endpoints 1 to 6 of its sheet."""
+"""Routes of the library API: endpoints 1 to 5 of its sheet."""
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -16,7 +15,6 @@ from sluicegate.core.jobs import JobState
 from sluicegate.core.keys import Key, KeyKind
 from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.library import LibraryService
-from sluicegate.services.playback import PlaybackService
 from sluicegate.services.submit import SubmitService
 from sluicegate.services.sync import SyncService
 from sluicegate.surfaces.library.bodies import UPLOAD_MAX, SubmissionReader
@@ -27,11 +25,9 @@ from sluicegate.surfaces.library.schemas import (
     JobBody,
     JobDetailBody,
     JobPageBody,
-    StreamBody,
     SyncBody,
     job_body,
     job_detail_body,
-    stream_body,
     sync_body,
 )
 
@@ -57,7 +53,6 @@ class LibraryServices:
     submit: SubmitService
     library: LibraryService
     sync: SyncService
-    playback: PlaybackService
     keys: KeyVerifier
     patience: float
 
@@ -72,7 +67,7 @@ def router(services: LibraryServices) -> Router:
     reader = SubmissionReader()
     return Router(
         path="/v1/torrents",
-        route_handlers=[submit, page, show, cancel, sync, stream],
+        route_handlers=[submit, page, show, cancel, sync],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "reader": Provide(lambda: reader, sync_to_thread=False),
@@ -147,19 +142,6 @@ async def sync(caller: _Caller, services: _Services, job_id: _Id) -> SyncBody:
     return sync_body(await services.sync.run_one(caller.user_id, _uuid(job_id)))
 
 
-@get(
-    "/{job_id:str}/files/{file_id:str}/stream",
-    summary="Make a stream URL",
-    responses=_refusals(401, 404, 409, 502),
-)
-async def stream(request: _Request, caller: _Caller, services: _Services, job_id: _Id, file_id: _Id) -> StreamBody:
-    """A URL that plays one file of a ready job."""
-    answer = await services.playback.stream_link(
-        caller.user_id, _uuid(job_id), _uuid(file_id), viewer_address=_public_address(request)
-    )
-    return stream_body(answer)
-
-
 def _uuid(text: str) -> UUID:
     """An id from the path; one that cannot be ours is as unknown as any other."""
     try:
@@ -177,12 +159,3 @@ def _patience(prefer: str, patience: float) -> float:
         return 0.0
     wait = _WAIT.search(prefer)
     return min(patience, float(wait[1])) if wait else patience
-
-
-def _public_address(request: _Request) -> str | None:
-    """The viewer's address where it means something to a provider: not for viewers in our own network."""
-    host = request.client.host if request.client else ""
-    try:
-        return host if ipaddress.ip_address(host).is_global else None
-    except ValueError:
-        return None

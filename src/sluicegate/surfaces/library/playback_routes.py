@@ -1,0 +1,80 @@
+"""Routes of the library API that play files: endpoint 6 of its sheet."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Router, get
+from litestar.di import NamedDependency, Provide
+from litestar.openapi import ResponseSpec
+from litestar.params import PathParameter, SkipValidation
+
+from sluicegate.core.errors import NotFound
+from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.ports import KeyVerifier
+from sluicegate.services.playback import PlaybackService, Viewer
+from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
+from sluicegate.surfaces.library.schemas import ErrorBody, StreamBody, stream_body
+from sluicegate.web.auth import Carrier, presented_key
+
+__all__ = ["PlaybackServices", "router"]
+
+_Request = Request[Any, Any, Any]
+_Id = Annotated[str, PathParameter(description="The job's id.", schema_extra={"format": "uuid"})]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackServices:
+    """What these routes call."""
+
+    playback: PlaybackService
+    keys: KeyVerifier
+
+
+_Services = NamedDependency[SkipValidation[PlaybackServices]]
+_Caller = NamedDependency[SkipValidation[Key]]
+
+
+def router(services: PlaybackServices) -> Router:
+    """The routes, for library keys (``Authorization: Bearer tu_…``)."""
+    return Router(
+        path="/v1/torrents",
+        route_handlers=[stream],
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "caller": Provide(_authenticated),
+        },
+        exception_handlers=EXCEPTION_HANDLERS,
+        security=[{"library_key": []}],
+        tags=["library"],
+    )
+
+
+def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
+    return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
+
+
+async def _authenticated(request: _Request, services: _Services) -> Key:
+    return await services.keys.verify(presented_key(request.scope, Carrier.BEARER), KeyKind.LIBRARY)  # type: ignore[arg-type]
+
+
+@get(
+    "/{job_id:str}/files/{file_id:str}/stream",
+    summary="Make a stream URL",
+    responses=_refusals(401, 404, 409, 502),
+)
+async def stream(request: _Request, caller: _Caller, services: _Services, job_id: _Id, file_id: _Id) -> StreamBody:
+    """A URL that plays one file of a ready job, by the caller's preference of how to play."""
+    viewer = Viewer(request.client.host if request.client else None, caller.id)
+    answer = await services.playback.stream_link(caller.user_id, _uuid(job_id), _uuid(file_id), viewer=viewer)
+    return stream_body(answer)
+
+
+def _uuid(text: str) -> UUID:
+    """An id from the path; one that cannot be ours is as unknown as any other."""
+    try:
+        if len(text) == 36:
+            return UUID(text)
+    except ValueError:
+        pass
+    raise NotFound
