@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.magnets import render_magnet
@@ -37,12 +38,17 @@ class _Described:
 class SubmitService:
     """Turns sources into jobs."""
 
-    def __init__(self, transactions: UnitOfWorkFactory, changes: Changes, clock: Clock) -> None:
+    def __init__(
+        self, transactions: UnitOfWorkFactory, changes: Changes, clock: Clock, gate: ContentGate = OPEN_GATE
+    ) -> None:
         self._transactions = transactions
         self._changes = changes
         self._clock = clock
+        self._gate = gate
 
-    async def submit(self, user_id: UUID, source: Source, *, patience: float) -> tuple[Job, bool]:
+    async def submit(
+        self, user_id: UUID, source: Source, *, patience: float, cached_in: str | None = None
+    ) -> tuple[Job, bool]:
         """Finds or creates the user's job for ``source``.
 
         The job and its ``place`` task are committed together, so an accepted job is never forgotten.
@@ -51,12 +57,17 @@ class SubmitService:
             user_id: the owner.
             source: already normalised.
             patience: seconds to wait for the placement's first outcome; 0 answers at once.
+            cached_in: what the job says from the start; ``rss`` marks those that a feed has brought.
 
         Returns:
             The job, and whether this call created it. Two concurrent calls with one source give one job.
+
+        Raises:
+            ContentBlocked: the operator's blocklist names it; nobody was asked about it.
         """
+        await self._gate.check_source(source)
         async with self._changes.follow(user_id) as changes:
-            job, created = await self._record(user_id, source)
+            job, created = await self._record(user_id, source, cached_in)
             if not created or patience <= 0:
                 return job, created
             with contextlib.suppress(TimeoutError):
@@ -67,7 +78,7 @@ class SubmitService:
         async with self._transactions() as tx:
             return await tx.jobs.get(job.id), created
 
-    async def _record(self, user_id: UUID, source: Source) -> tuple[Job, bool]:
+    async def _record(self, user_id: UUID, source: Source, cached_in: str | None) -> tuple[Job, bool]:
         described = _describe(source)
         now = self._clock.now()
         job = Job(
@@ -81,6 +92,7 @@ class SubmitService:
             updated_at=now,
             name=described.name,
             size=described.size,
+            cached_in=cached_in,
         )
         async with self._transactions() as tx:
             job, created = await tx.jobs.add(job, torrent=described.torrent)

@@ -15,6 +15,7 @@ __all__ = [
     "ENGINE_PLACE",
     "ENGINE_STORE",
     "ENGINE_SYNC",
+    "FEED",
     "MEDIA",
     "PLACE",
     "SYNC",
@@ -28,6 +29,7 @@ PLACE: Final = "place"
 SYNC: Final = "sync"
 MEDIA: Final = "media"
 WEBHOOK: Final = "webhook"
+FEED: Final = "feed"
 ENGINE_PLACE: Final = "engine_place"
 ENGINE_SYNC: Final = "engine_sync"
 ENGINE_STORE: Final = "engine_store"
