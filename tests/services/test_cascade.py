@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+from tests.services.cascade_house import decisions
 from tests.services.conftest import HASH, House
 
 from sluicegate.core.accounts import AccountState
@@ -26,7 +27,7 @@ async def test_without_an_account_our_own_engine_takes_it(house: House):
     assert await house.cascade.place(job.id, engines=True) is None
     placed = await house.read(job.id)
     assert (placed.provider, placed.transfer_id, placed.state) == ("swarm", "1", JobState.QUEUED)
-    assert [(entry.rung, entry.verdict) for entry in await house.trace(job.id)] == [("swarm", "accepted")]
+    assert [(entry.rung, entry.verdict) for entry in await decisions(house, job)] == [("swarm", "accepted")]
 
 
 async def test_a_process_without_engines_hands_over_instead_of_failing(house: House):
@@ -46,7 +47,7 @@ async def test_an_account_that_has_it_is_asked_before_the_engine(house: House):
     assert (placed.provider, placed.account_id) == ("torbox", account.id)
     assert (placed.state, placed.cached_in) == (JobState.CACHED_HIT, "torbox")
     assert house.providers.local.calls == []
-    assert [entry.rule for entry in await house.trace(job.id)] == ["cached-first"]
+    assert [entry.rule for entry in await decisions(house, job)] == ["cached-first"]
 
 
 async def test_the_account_that_has_it_comes_before_an_older_one_that_has_not(house: House):
@@ -69,8 +70,8 @@ async def test_a_transient_error_goes_on_to_the_next_rung_and_spends_nothing(hou
         job = await house.job(user, f"{len(house.providers.remote.calls) + 1:040x}")
         await house.cascade.place(job.id, engines=True)
         assert (await house.read(job.id)).provider == "swarm"
-        verdicts = [(entry.verdict, entry.rule) for entry in await house.trace(job.id)]
-        assert verdicts == [("failed-for-now", error.code), ("accepted", "first-that-accepts")]
+        verdicts = [(entry.verdict, entry.rule) for entry in await decisions(house, job)]
+        assert verdicts == [("failed-for-now", error.code), ("accepted", "engines-in-order")]
 
 
 async def test_when_every_rung_fails_for_now_the_job_waits_and_says_for_what(house: House):
@@ -82,7 +83,7 @@ async def test_when_every_rung_fails_for_now_the_job_waits_and_says_for_what(hou
     assert await house.cascade.place(job.id, engines=True) == 42.0
     waiting = await house.read(job.id)
     assert waiting.state is JobState.QUEUED
-    assert waiting.waiting.startswith("Too many calls.")
+    assert waiting.waiting.startswith("torbox (home): Too many calls.")
     # The next try succeeds with the first rung: it was not spent.
     assert await house.cascade.place(job.id, engines=True) is None
     assert (await house.read(job.id)).provider == "torbox"
@@ -93,7 +94,8 @@ async def test_waiting_does_not_fill_the_trace(house: House):
     house.providers.local.fail("submit_magnet", *[UpstreamServerError() for _ in range(20)])
     for _ in range(20):
         assert await house.cascade.place(job.id, engines=True)
-    assert len(await house.trace(job.id)) == 1
+    assert len(await decisions(house, job)) == 1
+    assert len(await house.trace(job.id)) == 2
 
 
 async def test_a_refusal_of_the_content_spends_the_rung_and_the_last_one_fails_the_job(house: House):
@@ -106,7 +108,7 @@ async def test_a_refusal_of_the_content_spends_the_rung_and_the_last_one_fails_t
     failed = await house.read(job.id)
     assert (failed.state, failed.error_code) == (JobState.FAILED, "source_rejected")
     assert failed.error.startswith("Not here either.")
-    assert [entry.verdict for entry in await house.trace(job.id)] == ["refused", "refused", "failed"]
+    assert [entry.verdict for entry in await decisions(house, job)] == ["refused", "refused", "failed"]
 
 
 async def test_a_paused_account_is_left_out_and_the_trace_says_why(house: House):
@@ -118,7 +120,7 @@ async def test_a_paused_account_is_left_out_and_the_trace_says_why(house: House)
     job = await house.job(user)
     await house.cascade.place(job.id, engines=True)
     assert house.providers.remote.calls == []
-    skipped = (await house.trace(job.id))[0]
+    skipped = (await decisions(house, job))[0]
     assert (skipped.verdict, skipped.rule) == ("skipped", "account-paused")
     assert "revoked" in skipped.words
 

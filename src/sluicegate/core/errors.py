@@ -49,6 +49,7 @@ __all__ = [
     "AccessDenied",
     "AccountLocked",
     "AlreadyExists",
+    "ConditionUnmet",
     "Conflict",
     "ConnectionFailed",
     "ContentBlocked",
@@ -173,6 +174,13 @@ class UnsafeSource(InvalidInput):
 
     code = "unsafe_source"
     action = "Use another source; this one is refused on every try."
+
+
+class ConditionUnmet(InvalidInput):
+    """Nobody can deliver this under the conditions that you have set."""
+
+    code = "condition_unmet"
+    action = "Change your preferences for the cascade, or choose another release; then submit it again."
 
 
 class ForbiddenAddress(InvalidInput):

@@ -3,67 +3,38 @@
 A rung's transient error (limits, time-outs, faults) never ends anything: the next rung is tried now, this one again
 later. Only a rung that refuses the content itself is spent. Before a create the intent is written; after a crash the
 provider is first searched for the hash, so nothing is created twice.
+
+A job that looks for another way, as its transfer stands still, keeps that transfer until somebody else has accepted.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 from uuid import UUID, uuid4
 
-from sluicegate.core.accounts import Account
+from sluicegate.core.cascade import CascadeRules
 from sluicegate.core.crash_points import CrashPoint, crash_point
-from sluicegate.core.errors import (
-    FileGone,
-    HosterUnsupported,
-    InvalidInput,
-    ProtocolError,
-    Retry,
-    SluicegateError,
-    SourceRejected,
-    TransferFailed,
-    UpstreamError,
-    UpstreamLimit,
-    UpstreamUnavailable,
-)
+from sluicegate.core.errors import ConditionUnmet, InvalidInput, SlotsFull, SluicegateError, UpstreamError
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState, check_move
-from sluicegate.core.pacing import Priority
 from sluicegate.core.ports import Clock, Providers, Task, UnitOfWork, UnitOfWorkFactory
-from sluicegate.core.provider import Capability, Provider
-from sluicegate.core.sources import Source
 from sluicegate.core.trace import TraceEntry
 from sluicegate.core.transfers import Submission
-from sluicegate.services.account_pause import calls_for_a_person, is_usable, pause_account
-from sluicegate.services.account_probe import AccountProbe
-from sluicegate.services.listing import find_by_hash
-from sluicegate.services.rungs import Rung, hand_in, order_rungs, submission_capability
+from sluicegate.services.account_pause import calls_for_a_person, pause_account
+from sluicegate.services.account_probe import AccountProbe, Answer
+from sluicegate.services.cascade_attempt import Attempt, refuses_the_content
+from sluicegate.services.cascade_plan import Circumstances, Note, Step, known_size, plan, too_large
+from sluicegate.services.cascade_words import told
+from sluicegate.services.creation import Creation
+from sluicegate.services.place_again import job_label
+from sluicegate.services.rungs import Rung, words_of
+from sluicegate.services.shared_pool import shared_accounts
 from sluicegate.services.task_kinds import ENGINE_CLEANUP, ENGINE_PLACE, sync_task
 
 __all__ = ["CascadeService"]
 
 _RETRY_FIRST: Final = 5.0
 _RETRY_LAST: Final = 300.0
-_SPENT: Final = frozenset({"refused", "failed"})
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """What one run of the cascade knows."""
-
-    job: Job
-    source: Source
-    trace: list[TraceEntry]
-    errors: list[SluicegateError] = field(default_factory=list)
-    paused: list[Account] = field(default_factory=list)
-    """Accounts that could take it once a person has mended them or switched them on."""
-
-    def spent(self, rung: Rung) -> bool:
-        """True when this rung refused the content or its transfer died."""
-        return any(entry.rung == rung.label and entry.verdict in _SPENT for entry in self.trace)
-
-    def said_already(self, entry: TraceEntry) -> bool:
-        """True when the last word on this rung was the same: waiting must not fill the trace."""
-        last = next((old for old in reversed(self.trace) if old.rung == entry.rung), None)
-        return last is not None and (last.verdict, last.rule) == (entry.verdict, entry.rule)
+_COPIES: Final = "own copies"
 
 
 class CascadeService:
@@ -77,15 +48,18 @@ class CascadeService:
         clock: Clock,
         *,
         share_copies: bool = False,
+        rules: CascadeRules | None = None,
     ) -> None:
         self._transactions = transactions
         self._providers = providers
         self._probe = probe
         self._clock = clock
         self._share_copies = share_copies
+        self._rules = rules or CascadeRules()
+        self._creation = Creation(transactions, providers)
 
     async def place(self, job_id: UUID, *, engines: bool) -> float | None:
-        """Places one job; may run any number of times.
+        """Places one job, or looks for another way for one that stands still; may run any number of times.
 
         Args:
             job_id: the job.
@@ -97,109 +71,129 @@ class CascadeService:
         attempt = await self._begin(job_id)
         if attempt is None:
             return None
-        for rung in await self._rungs(attempt):
-            if rung.account is None and not engines:
+        for step in await self._steps(attempt):
+            rung = step.rung
+            if step.note is not None:
+                await self._pass_over(attempt, rung, step.note)
+            elif attempt.spent(rung):
+                continue
+            elif rung.account is None and not engines:
                 await self._hand_over(attempt.job)
                 return None
-            if await self._try(attempt, rung):
+            elif await self._try(attempt, rung):
                 return None
         return await self._conclude(attempt)
 
-    async def _begin(self, job_id: UUID) -> _Attempt | None:
+    async def _begin(self, job_id: UUID) -> Attempt | None:
         """Loads the job; None when there is nothing left to place."""
         async with self._transactions() as tx:
             job = await tx.jobs.get(job_id, lock=True)
             if job.state.over:
+                await tx.placements.stop_waiting(job_id)
                 return None
-            if job.transfer_id:
+            leaving = await tx.placements.leaving(job) if job.transfer_id else ""
+            if job.transfer_id and not leaving:
                 await tx.tasks.add(sync_task(job.provider, job.account_id))
                 return None
-            if self._share_copies and (copies := await tx.files.stored_copies(job.info_hash)):
-                await self._reuse(tx, job, copies)
+            preferences = await tx.cascade_preferences.get(job.user_id)
+            attempt = Attempt(job, await tx.jobs.source(job_id), await tx.traces.page(job_id), preferences)
+            if leaving:
+                attempt.current = await job_label(tx, job)
+            elif not self._rules.dead and attempt.died():
+                await self._fail(tx, attempt, job)
                 return None
-            return _Attempt(job, await tx.jobs.source(job_id), await tx.traces.page(job_id))
+            elif await self._from_copies(tx, attempt):
+                return None
+            return attempt
+
+    async def _from_copies(self, tx: UnitOfWork, attempt: Attempt) -> bool:
+        """Answers from our own storage where it has everything: ready at once."""
+        copies = await tx.files.stored_copies(attempt.job.info_hash) if self._share_copies else []
+        if copies:
+            await self._reuse(tx, attempt.job, copies)
+            return True
+        if self._share_copies:
+            entry = self._entry(_COPIES, "skipped", "no-copy", "Nothing of this hash is in the storage here.")
+        else:
+            entry = self._entry(_COPIES, "skipped", "not-shared", "Copies of other users are not shared here.")
+        await attempt.note(tx, entry)
+        return False
 
     async def _reuse(self, tx: UnitOfWork, job: Job, copies: list[JobFile]) -> None:
-        """Answers from our own storage: ready at once."""
         await tx.files.replace(job.id, [replace(copy, id=uuid4(), job_id=job.id, locator=None) for copy in copies])
         size = sum(copy.size for copy in copies)
         await tx.jobs.update(replace(job, state=JobState.READY, progress=1.0, size=size, waiting=""))
         words = "All files of this hash are already in the storage here."
-        await tx.traces.add(job.id, self._entry("own copies", "accepted", "own-copies-first", words))
+        await tx.traces.add(job.id, self._entry(_COPIES, "accepted", "own-copies-first", words))
 
-    async def _rungs(self, attempt: _Attempt) -> list[Rung]:
+    async def _steps(self, attempt: Attempt) -> list[Step]:
+        """Asks the accounts what they have, and plans with it."""
         async with self._transactions() as tx:
-            accounts = await tx.accounts.page(attempt.job.user_id)
-        for account in accounts:
-            if not is_usable(account):
-                await self._skip(attempt, account)
-        cached = await self._probe.cached(accounts, attempt.source)
-        rungs = order_rungs(attempt.source, accounts, cached, self._providers)
-        return [rung for rung in rungs if not attempt.spent(rung)]
+            own = await tx.accounts.page(attempt.job.user_id)
+            pool = await shared_accounts(tx, attempt.job.user_id, self._rules)
+        answers = await self._probe.answers(own, attempt.source)
+        for account in own:
+            if (answer := answers.get(account.id)) is not None:
+                await self._told(attempt, Rung(account.provider, account), answer)
+        attempt.answers = list(answers.values())
+        size = attempt.job.size or known_size(attempt.source, attempt.answers)
+        if (note := too_large(size, attempt.preferences)) is not None:
+            await self._note(attempt, "conditions", note)
+            if note.verdict == "refused":
+                attempt.unmet = note
+                return []
+        self._seeds_unknown(attempt)
+        return plan(
+            Circumstances(attempt.source, own, pool, answers, attempt.preferences, self._rules), self._providers
+        )
 
-    async def _skip(self, attempt: _Attempt, account: Account) -> None:
-        rung = Rung(account.provider, account)
-        could = self._providers.kind(account.provider).can(submission_capability(attempt.source))
-        if could and not attempt.spent(rung):
-            attempt.paused.append(account)
-        words = account.reason or f"The account is {account.state}."
-        await self._note(attempt, self._entry(rung.label, "skipped", f"account-{account.state}", words))
+    def _seeds_unknown(self, attempt: Attempt) -> None:
+        if attempt.preferences.min_seeds and not attempt.preferences.only_cached:
+            attempt.hint = (
+                f" How many seeders it has is not known yet; below {attempt.preferences.min_seeds} it moves on when "
+                "nothing comes."
+            )
 
-    async def _try(self, attempt: _Attempt, rung: Rung) -> bool:
+    async def _told(self, attempt: Attempt, rung: Rung, answer: Answer) -> None:
+        verdict, rule, words = told(rung, answer)
+        await self._add(attempt, self._entry(rung.label, verdict, rule, words, answer.latency_ms))
+
+    async def _pass_over(self, attempt: Attempt, rung: Rung, note: Note) -> None:
+        if note.rule.startswith("account-") and not attempt.spent(rung):
+            attempt.paused.append(rung)
+        elif note.rule == "only-cached":
+            attempt.unmet = note
+        await self._note(attempt, rung.label, note)
+
+    async def _try(self, attempt: Attempt, rung: Rung) -> bool:
         """Asks one rung; True when it accepted, with everything recorded."""
-        job = attempt.job
         started = self._clock.monotonic()
         try:
-            interrupted = await self._open_intent(job, rung)
-            submission = await self._create(attempt, rung, look_first=interrupted)
+            submission = await self._creation.create(attempt.job, attempt.source, rung)
         except (UpstreamError, InvalidInput) as error:
             await self._refused(attempt, rung, error, self._elapsed(started))
             return False
         crash_point(CrashPoint.CREATED)
-        await self._accepted(job, rung, submission, self._elapsed(started))
+        await self._accepted(attempt, rung, submission, self._elapsed(started))
+        crash_point(CrashPoint.PLACED)
         return True
 
-    async def _open_intent(self, job: Job, rung: Rung) -> bool:
-        async with self._transactions() as tx:
-            return await tx.intents.open(job.id, rung.provider, rung.account_id)
-
-    async def _create(self, attempt: _Attempt, rung: Rung, *, look_first: bool) -> Submission:
-        async with await self._open(rung) as provider:
-            if look_first and provider.can(Capability.LIST):
-                found = await find_by_hash(provider, attempt.job.info_hash)
-                if found is not None:
-                    return Submission(found.id, existing=True, transfer=found)
-            try:
-                return await hand_in(provider, attempt.source)
-            except (UpstreamUnavailable, ProtocolError):
-                # It may have been created before the answer was lost; asking elsewhere would make it twice.
-                if (lost := await self._look(provider, attempt.job)) is None:
-                    raise
-                return lost
-
-    async def _look(self, provider: Provider, job: Job) -> Submission | None:
-        """The transfer that a create without an answer has made, if the provider shows one."""
-        try:
-            found = await find_by_hash(provider, job.info_hash) if provider.can(Capability.LIST) else None
-        except UpstreamError:
-            return None  # the intent stays open: the next try looks before it creates
-        return Submission(found.id, existing=True, transfer=found) if found else None
-
-    async def _open(self, rung: Rung) -> Provider:
-        if rung.account is None:
-            return self._providers.open(rung.provider, None)
-        async with self._transactions() as tx:
-            credential = await tx.accounts.credential(rung.account.id)
-        return self._providers.open(rung.provider, credential, priority=Priority.BACKGROUND)
-
-    async def _accepted(self, job: Job, rung: Rung, submission: Submission, latency_ms: int) -> None:
+    async def _accepted(self, attempt: Attempt, rung: Rung, submission: Submission, latency_ms: int) -> None:
         # What our own engines have on disk is not "cached" in the sense of the contract.
-        told = rung.cached if submission.cached is None else submission.cached
-        at_once = bool(told) and rung.account is not None
-        words = f"{rung.label} accepted it" + (" and has it at once." if at_once else ".")
-        rule = "cached-first" if at_once or rung.cached else "first-that-accepts"
+        told_cached = rung.cached if submission.cached is None else submission.cached
+        at_once = bool(told_cached) and rung.account is not None
+        rule = "cached-first" if at_once or rung.cached else f"{rung.group}-in-order"
+        words = f"{rung.label} accepted it" + (" and has it at once." if at_once else "." + attempt.hint)
         async with self._transactions() as tx:
-            job = await tx.jobs.get(job.id, lock=True)
+            job = await tx.jobs.get(attempt.job.id, lock=True)
+            await tx.placements.stop_waiting(job.id)
+            if _settled_meanwhile(job, attempt, submission):
+                # The intent stays open: it is how the transfer made just now is found again and cleared up.
+                words += " It came too late: the job was settled elsewhere meanwhile."
+                await tx.traces.add(job.id, self._entry(rung.label, "unused", "too-late", words, latency_ms))
+                return
+            if attempt.current:
+                await self._leave(tx, attempt, job)
             await tx.intents.close(job.id, rung.provider, rung.account_id)
             await tx.traces.add(job.id, self._entry(rung.label, "accepted", rule, words, latency_ms))
             placed = replace(
@@ -211,58 +205,72 @@ class CascadeService:
                 if rung.account is None:
                     await tx.tasks.add(Task(ENGINE_CLEANUP, str(job.id)))
                 return
-            if at_once:
-                check_move(job.state, JobState.CACHED_HIT)
-                placed = replace(placed, state=JobState.CACHED_HIT, cached_in=rung.provider)
-            await tx.jobs.update(placed)
+            await tx.jobs.update(_started(placed, rung, at_once=at_once))
             await tx.tasks.add(sync_task(rung.provider, rung.account_id))
 
-    async def _refused(self, attempt: _Attempt, rung: Rung, error: SluicegateError, latency_ms: int) -> None:
-        attempt.errors.append(error)
-        final = _refuses_the_content(error)
+    async def _leave(self, tx: UnitOfWork, attempt: Attempt, job: Job) -> None:
+        """The old transfer stays where it is; an open intent keeps it in mind, and it is used if it ends first."""
+        await tx.intents.open(job.id, job.provider, job.account_id)
+        words = f"{attempt.current} is left; its transfer stays there and is used if it is ready first."
+        await tx.traces.add(job.id, self._entry(attempt.current, "left", "moved-on", words))
+
+    async def _refused(self, attempt: Attempt, rung: Rung, error: SluicegateError, latency_ms: int) -> None:
+        attempt.errors.append((rung, error))
+        final = refuses_the_content(error)
         if rung.account is not None and calls_for_a_person(error, rung.account):
             await pause_account(self._transactions, rung.account.id, error, self._clock.now())
-        async with self._transactions() as tx:
-            if final or _never_reached(error):
-                await tx.intents.close(attempt.job.id, rung.provider, rung.account_id)
-        words = f"{rung.label}: {error.detail} {error.action}"
+        if isinstance(error, SlotsFull) and rung.account is not None and not attempt.current:
+            async with self._transactions() as tx:
+                await tx.placements.await_slot(attempt.job.id, rung.account.id, self._clock.now())
         verdict = "refused" if final else "failed-for-now"
-        await self._note(attempt, self._entry(rung.label, verdict, error.code, words, latency_ms))
+        await self._add(attempt, self._entry(rung.label, verdict, error.code, words_of(rung, error), latency_ms))
 
-    async def _note(self, attempt: _Attempt, entry: TraceEntry) -> None:
-        if attempt.said_already(entry):
-            return
-        attempt.trace.append(entry)
-        async with self._transactions() as tx:
-            await tx.traces.add(attempt.job.id, entry)
+    async def _note(self, attempt: Attempt, label: str, note: Note) -> None:
+        await self._add(attempt, self._entry(label, note.verdict, note.rule, note.words))
+
+    async def _add(self, attempt: Attempt, entry: TraceEntry) -> None:
+        if not attempt.said_already(entry):
+            async with self._transactions() as tx:
+                await attempt.note(tx, entry)
 
     async def _hand_over(self, job: Job) -> None:
         async with self._transactions() as tx:
-            await tx.tasks.add(Task(ENGINE_PLACE, str(job.id)))
+            await tx.tasks.add(Task(ENGINE_PLACE, str(job.id), at_once=True))
 
-    async def _conclude(self, attempt: _Attempt) -> float | None:
-        """Nobody accepted: waits when any reason may pass, else fails with the last reason."""
-        waiting = [error for error in attempt.errors if not _refuses_the_content(error)]
+    async def _conclude(self, attempt: Attempt) -> float | None:
+        """Nobody accepted: stays where it is, waits when any reason may pass, else fails with the last reason."""
         async with self._transactions() as tx:
             job = await tx.jobs.get(attempt.job.id, lock=True)
             if job.state.over:
                 return None
+            if attempt.current:
+                await self._stay(tx, attempt, job)
+                return None
+            waiting = attempt.passing_errors()
             if waiting:
-                words = f"{waiting[0].detail} {waiting[0].action}"
-                if words != job.waiting:
-                    await tx.jobs.update(replace(job, waiting=words))
-                return self._retry_delay(job, waiting)
-            if attempt.paused:
-                reason = attempt.paused[0].reason
-                words = f"Waiting for the account {Rung(attempt.paused[0].provider, attempt.paused[0]).label}: {reason}"
-                if words != job.waiting:
-                    await tx.jobs.update(replace(job, waiting=words))
+                await _say(tx, job, words_of(*waiting[0]))
+                return self._retry_delay(job, [error for _, error in waiting])
+            if attempt.paused and attempt.unmet is None:
+                account = attempt.paused[0].account
+                reason = account.reason if account and not attempt.paused[0].pool else "Its operator has to act."
+                await _say(tx, job, f"Waiting for the account {attempt.paused[0].label}: {reason}")
                 return _RETRY_LAST
-            check_move(job.state, JobState.FAILED)
-            code, words = _last_words(attempt)
-            await tx.jobs.update(replace(job, state=JobState.FAILED, error_code=code, error=words, waiting=""))
-            await tx.traces.add(job.id, self._entry("cascade", "failed", "no-rung-left", words))
+            await self._fail(tx, attempt, job)
             return None
+
+    async def _stay(self, tx: UnitOfWork, attempt: Attempt, job: Job) -> None:
+        if job.transfer_id == attempt.job.transfer_id:
+            await tx.placements.stay(job, self._clock.now())
+        words = f"Nobody else takes it for now: it stays at {attempt.current}, and another way is looked for later."
+        await attempt.note(tx, self._entry(attempt.current, "kept", "no-other-way", words))
+
+    async def _fail(self, tx: UnitOfWork, attempt: Attempt, job: Job) -> None:
+        check_move(job.state, JobState.FAILED)
+        code, words = attempt.last_words()
+        await tx.jobs.update(replace(job, state=JobState.FAILED, error_code=code, error=words, waiting=""))
+        await tx.placements.stop_waiting(job.id)
+        rule = attempt.unmet.rule if attempt.unmet and code == ConditionUnmet.code else "no-rung-left"
+        await tx.traces.add(job.id, self._entry("cascade", "failed", rule, words))
 
     def _retry_delay(self, job: Job, errors: list[SluicegateError]) -> float:
         """As asked for by the remote side, and growing with the job's age."""
@@ -278,22 +286,24 @@ class CascadeService:
         return round((self._clock.monotonic() - started) * 1000)
 
 
-def _never_reached(error: SluicegateError) -> bool:
-    """True when the provider certainly created nothing: it answered with a refusal or we never asked it."""
-    return error.retry is Retry.AFTER_CHANGE or isinstance(error, InvalidInput | UpstreamLimit)
+def _settled_meanwhile(job: Job, attempt: Attempt, submission: Submission) -> bool:
+    """Whether the job has got or lost a transfer while this one was made."""
+    if job.transfer_id == submission.transfer_id and job.transfer_id:
+        return False
+    return job.transfer_id != attempt.job.transfer_id or (bool(attempt.current) and job.state.over)
 
 
-def _refuses_the_content(error: SluicegateError) -> bool:
-    """True when asking this rung again cannot help, as it is about the content and not about the provider's health."""
-    return isinstance(error, InvalidInput | SourceRejected | TransferFailed | FileGone | HosterUnsupported)
+def _started(job: Job, rung: Rung, *, at_once: bool) -> Job:
+    """The placed job; one that a user has seen moving does not fall back to an earlier state."""
+    if at_once and job.state is JobState.QUEUED:
+        return replace(job, state=JobState.CACHED_HIT, cached_in=rung.provider)
+    state = JobState.DOWNLOADING if job.state is JobState.UPLOADING else job.state
+    if job.state is JobState.CACHED_HIT and not at_once:
+        state = JobState.QUEUED
+    check_move(job.state, state)
+    return replace(job, state=state, cached_in=rung.provider if at_once else None)
 
 
-def _last_words(attempt: _Attempt) -> tuple[str, str]:
-    if attempt.errors:
-        error = attempt.errors[-1]
-        return error.code, f"{error.detail} {error.action}"
-    spent = next((entry for entry in reversed(attempt.trace) if entry.verdict in _SPENT), None)
-    if spent is not None:
-        return spent.rule, spent.words
-    words = "No provider here can take this kind of source. Add an account of one that can; see the capability table."
-    return "not_supported", words
+async def _say(tx: UnitOfWork, job: Job, words: str) -> None:
+    if words != job.waiting:
+        await tx.jobs.update(replace(job, waiting=words))
