@@ -24,7 +24,7 @@ ADVANCE: Final = text(
     WITH news AS (
         SELECT * FROM jsonb_to_recordset(CAST(:news AS jsonb)) AS told(
             id uuid, version integer, state text, progress double precision, speed bigint, name text, size bigint,
-            waiting text, transfer_id text
+            waiting text, transfer_id text, missing_since timestamptz, missing text
         )
     ), locked AS (
         SELECT jobs.id FROM jobs JOIN news USING (id, version) WHERE jobs.removed_at IS NULL ORDER BY jobs.id
@@ -32,7 +32,8 @@ ADVANCE: Final = text(
     ), changed AS (
         UPDATE jobs SET state = news.state, progress = greatest(jobs.progress, news.progress), speed = news.speed,
             name = news.name, size = news.size, waiting = news.waiting, transfer_id = news.transfer_id,
-            missing_since = NULL, missing = '', version = jobs.version + 1, updated_at = clock_timestamp()
+            missing_since = news.missing_since, missing = news.missing,
+            version = jobs.version + 1, updated_at = clock_timestamp()
         FROM news JOIN locked USING (id) WHERE jobs.id = news.id AND jobs.version = news.version
         RETURNING jobs.id, jobs.user_id, jobs.state, jobs.version
     ) {_TELL}
@@ -77,4 +78,6 @@ def as_news(job: Job) -> dict[str, object]:
         "size": job.size,
         "waiting": job.waiting,
         "transfer_id": job.transfer_id,
+        "missing_since": job.missing_since.isoformat() if job.missing_since else None,
+        "missing": job.missing,
     }

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.jobs import LEGAL_MOVES, Job, JobState
 from sluicegate.core.transfers import Transfer, TransferState
 
 __all__ = ["advance", "worth_writing"]
@@ -36,9 +36,8 @@ def advance(job: Job, transfer: Transfer) -> Job:
     re-queues; an unknown state changes nothing but the words.
     """
     state = _STATE_OF.get(transfer.state, job.state)
-    if state is JobState.QUEUED and job.state is not JobState.QUEUED:
-        state = job.state
-    if state is JobState.DOWNLOADING and job.state is JobState.UPLOADING:
+    back = state is JobState.QUEUED or (state is JobState.DOWNLOADING and job.state is JobState.UPLOADING)
+    if back or state not in LEGAL_MOVES[job.state]:
         state = job.state
     return replace(
         job,
@@ -48,12 +47,16 @@ def advance(job: Job, transfer: Transfer) -> Job:
         name=job.name or transfer.name,
         size=transfer.size if transfer.size is not None else job.size,
         waiting=_waiting(transfer),
+        missing_since=None,
+        missing="",
     )
 
 
 def worth_writing(old: Job, new: Job) -> bool:
     """True when a person would notice the difference."""
     if (old.state, old.waiting, old.name, old.size) != (new.state, new.waiting, new.name, new.size):
+        return True
+    if (old.transfer_id, old.missing_since) != (new.transfer_id, new.missing_since):
         return True
     if (old.speed or 0) != (new.speed or 0) and not (old.speed and new.speed):
         return True

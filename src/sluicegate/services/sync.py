@@ -1,45 +1,52 @@
 """Sync: one listing per account brings all of its jobs up to date.
 
 An error while asking changes nothing but the words of what is waited for: it never fails, finishes or removes a job.
+News that are mere figures are written in one statement for the whole account; calls to a provider grow with its
+accounts, and with what ends there, never with the number of jobs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sluicegate.core.accounts import LOCAL_PROVIDERS
+from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.errors import (
-    HeldBack,
+    InternalError,
     NotFound,
     Retry,
     TransferMissing,
-    TransferNotReady,
     UnsafeSource,
     UpstreamError,
     UpstreamLimit,
     UpstreamUnavailable,
 )
-from sluicegate.core.files import JobFile, RemoteFile
-from sluicegate.core.jobs import Job, JobState, check_move
-from sluicegate.core.names import mime_type_of
+from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.looks import Look, Outcome
 from sluicegate.core.pacing import Priority
-from sluicegate.core.ports import Clock, Providers, Task, UnitOfWork, UnitOfWorkFactory
+from sluicegate.core.ports import Clock, Providers, UnitOfWorkFactory
 from sluicegate.core.provider import Capability, Provider
-from sluicegate.core.trace import TraceEntry
 from sluicegate.core.transfers import Transfer, TransferState
+from sluicegate.services.absence import AbsenceService, SyncRules, transfers_by_hash
 from sluicegate.services.account_pause import is_usable, pause_account
-from sluicegate.services.listing import list_all
-from sluicegate.services.place_again import place_again, rung_label
+from sluicegate.services.listing import Listing, list_all, read_listing
 from sluicegate.services.progress import advance, worth_writing
-from sluicegate.services.task_kinds import ENGINE_STORE
+from sluicegate.services.task_kinds import sync_task
+from sluicegate.services.transfer_news import TransferNews, needs_steps, says_nothing_new
 
 __all__ = ["SyncAction", "SyncOutcome", "SyncService"]
 
 _LOCAL_EVERY: Final = 1.0
 _ERROR_EVERY: Final = 30.0
+_COMPARE_KEPT_EVERY: Final = timedelta(minutes=5)
+"""Where a listing is read anyway, the ready jobs are compared with it so often: it costs no call."""
+_KEEP_LOOK_EVERY: Final = timedelta(seconds=30)
+_ASKED_AT_ONCE: Final = 5
+"""Single transfers that one look asks about, so that an account's calls do not grow with its jobs."""
 
 
 class SyncAction(StrEnum):
@@ -62,36 +69,59 @@ class SyncOutcome:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What one look at one account or engine is about."""
+
+    provider: str
+    account_id: UUID | None
+    jobs: list[Job]
+    look: Look | None
+    compare_kept: bool
+
+
 class SyncService:
     """Keeps jobs in step with their transfers."""
 
-    def __init__(self, transactions: UnitOfWorkFactory, providers: Providers, clock: Clock) -> None:
+    def __init__(
+        self,
+        transactions: UnitOfWorkFactory,
+        providers: Providers,
+        clock: Clock,
+        rules: SyncRules | None = None,
+    ) -> None:
         self._transactions = transactions
         self._providers = providers
         self._clock = clock
+        self._news = TransferNews(transactions, clock)
+        self._absence = AbsenceService(transactions, clock, rules or SyncRules())
 
-    async def run(self, provider: str, account_id: UUID | None) -> float | None:
+    async def run(self, provider: str, account_id: UUID | None, *, now: bool = False) -> float | None:
         """Brings all jobs of one account up to date.
+
+        Args:
+            provider: house name.
+            account_id: None for a local provider.
+            now: a person asked: the ready jobs are compared as well, whenever that was done last.
 
         Returns:
             Seconds until it should run again, or None when no job of this account is in flight, or the account is
             paused, switched off or gone.
         """
         try:
-            jobs = await self._in_flight(provider, account_id)
-            if not jobs:
+            asked = await self._round(provider, account_id, now=now)
+            if not asked.jobs and not asked.compare_kept:
                 return None
             async with AsyncExitStack() as stack:
                 adapter = await stack.enter_async_context(await self._open(provider, account_id, Priority.SYNC))
-                by_id = {transfer.id: transfer for transfer in await list_all(adapter)}
-                stopped = await self._apply_all(adapter, jobs, by_id)
+                listing = await read_listing(adapter)
+                crash_point(CrashPoint.LISTED)
+                stopped = await self._compare(adapter, asked, listing)
                 every = _LOCAL_EVERY if provider in LOCAL_PROVIDERS else adapter.poll_seconds
         except NotFound:
             return None
-        except UpstreamError as error:
-            for job in jobs:
-                await self._say(job, error)
-            stopped, every = error, _ERROR_EVERY
+        if stopped is None and not asked.jobs:
+            return None
         return await self._next_run(account_id, stopped, every)
 
     async def run_one(self, user_id: UUID, job_id: UUID) -> SyncOutcome:
@@ -102,21 +132,38 @@ class SyncService:
         """
         async with self._transactions() as tx:
             job = await tx.jobs.get(job_id, user_id=user_id)
+            owned = [one for one in await tx.accounts.page(user_id) if one.id == job.account_id]
         if job.state.over or not job.transfer_id:
             return SyncOutcome(job, SyncAction.NO_CHANGE, _why_nothing_to_ask(job))
+        if owned and not is_usable(owned[0]):
+            reason = owned[0].reason or f"The account is {owned[0].state}."
+            return SyncOutcome(job, SyncAction.ERROR, "The account is not asked until it is mended.", reason=reason)
         try:
             async with await self._open(job.provider, job.account_id, Priority.PLAY) as adapter:
                 transfer = await self._fetch(adapter, job)
-                after = await self._apply(adapter, job, transfer)
+                after = await (self._news.apply(adapter, job, transfer) if transfer else self._unknown(job))
         except (UpstreamError, UnsafeSource) as error:
             return SyncOutcome(job, SyncAction.ERROR, error.action, reason=error.detail)
+        except NotFound:
+            words = "The account that held the transfer was removed."
+            return SyncOutcome(job, SyncAction.ERROR, "Another way is looked for.", reason=words)
+        except InternalError:
+            if job.provider not in LOCAL_PROVIDERS:
+                raise
+            return await self._ask_the_engines(job)
         return _outcome(job, after)
 
-    async def _in_flight(self, provider: str, account_id: UUID | None) -> list[Job]:
+    async def _round(self, provider: str, account_id: UUID | None, *, now: bool) -> _Round:
         async with self._transactions() as tx:
-            if account_id is not None and not is_usable(await tx.accounts.get(account_id)):
-                return []
-            return await tx.jobs.in_flight(provider, account_id)
+            if account_id is None:
+                return _Round(provider, None, await tx.jobs.in_flight(provider, None), None, compare_kept=False)
+            if not is_usable(await tx.accounts.get(account_id)):
+                return _Round(provider, account_id, [], None, compare_kept=False)
+            look = (await tx.looks.of([account_id])).get(account_id)
+            jobs = await tx.jobs.in_flight(provider, account_id)
+        at = self._clock.now()
+        due = now or look is None or look.held > 0 or look.kept_at is None or at - look.kept_at >= _COMPARE_KEPT_EVERY
+        return _Round(provider, account_id, jobs, look or Look(account_id, Outcome.COMPLETE, at), due)
 
     async def _open(self, provider: str, account_id: UUID | None, priority: Priority) -> Provider:
         if account_id is None:
@@ -125,10 +172,54 @@ class SyncService:
             credential = await tx.accounts.credential(account_id)
         return self._providers.open(provider, credential, priority=priority)
 
-    async def _apply_all(
-        self, adapter: Provider, jobs: Sequence[Job], by_id: Mapping[str, Transfer]
-    ) -> UpstreamError | None:
-        """Writes a listing's news into the jobs. One transfer's trouble is its job's alone.
+    async def _compare(self, adapter: Provider, asked: _Round, listing: Listing) -> UpstreamError | None:
+        """Writes a listing's news into the jobs, then what it lacks; what was left undone, as an error, or None."""
+        if listing.error is not None and not listing.pages:
+            await self._say_to_all(asked.jobs, listing.error)
+            await self._keep_look(asked, asked.look, listing)
+            return listing.error
+        jobs = await self._write_figures(asked.jobs, listing)
+        stopped = await self._take_steps(adapter, [j for j in jobs if j.transfer_id in listing.transfers], listing)
+        if asked.look is None:
+            if listing.whole:
+                await self._place_lost(jobs, listing)
+            return stopped or listing.error
+        absence = await self._absence.conclude(asked.look, listing, jobs, compare_kept=asked.compare_kept)
+        crash_point(CrashPoint.MARKED)
+        if listing.error is not None:
+            await self._say_to_all([job for job in jobs if job.transfer_id not in listing.transfers], listing.error)
+        await self._keep_look(asked, absence.look, listing)
+        for kept, transfer in absence.moved[:_ASKED_AT_ONCE]:
+            if stopped is None and transfer.state is TransferState.READY:
+                stopped = await self._guarded(self._news.adopt(adapter, kept, transfer))
+        for job in absence.overdue[:_ASKED_AT_ONCE]:
+            if stopped is None:
+                stopped = await self._guarded(self._give_up(adapter, job))
+        return stopped or listing.error
+
+    async def _write_figures(self, jobs: Sequence[Job], listing: Listing) -> list[Job]:
+        """Mere figures, all at once; returns the jobs with the ids that their transfers have now."""
+        by_hash = transfers_by_hash(listing.transfers) if listing.whole else {}
+        changed: list[Job] = []
+        current: list[Job] = []
+        for job in jobs:
+            transfer = listing.transfers.get(job.transfer_id)
+            if transfer is None and (twin := by_hash.get(job.info_hash)) is not None:
+                # Somebody removed it there and handed it in again: it goes on under its new id.
+                changed.append(replace(job, transfer_id=twin.id, missing_since=None, missing=""))
+                current.append(changed[-1])
+                continue
+            current.append(job)
+            if transfer is not None and not needs_steps(transfer):
+                after = advance(job, transfer)
+                changed += [after] if worth_writing(job, after) else []
+        async with self._transactions() as tx:
+            await tx.jobs.advance(changed)
+        moved = {job.id for job in changed if job.transfer_id not in {old.transfer_id for old in jobs}}
+        return [replace(job, version=job.version + 1) if job.id in moved else job for job in current]
+
+    async def _take_steps(self, adapter: Provider, jobs: Sequence[Job], listing: Listing) -> UpstreamError | None:
+        """News that are more than figures, one by one. One transfer's trouble is its job's alone.
 
         Returns:
             The error after which nothing more was asked of the provider, or None. News that need no call are written
@@ -136,97 +227,87 @@ class SyncService:
         """
         stopped: UpstreamError | None = None
         for job in jobs:
-            transfer = by_id.get(job.transfer_id)
-            if stopped is not None and _needs_a_call(transfer):
+            transfer = listing.transfers[job.transfer_id]
+            if not needs_steps(transfer) or (stopped is not None and _needs_a_call(transfer)):
                 continue
             try:
-                # A page that moves while it is read can hide a transfer: only the provider's own "no" counts.
-                await self._apply(adapter, job, transfer or await self._fetch(adapter, job))
+                await self._news.apply(adapter, job, transfer)
             except UnsafeSource as error:
-                await self._place_again(job, error.code, f"{error.detail} {error.action}", spent=True)
+                await self._news.place_again(job, error.code, f"{error.detail} {error.action}", spent=True)
             except UpstreamError as error:
-                await self._say(job, error)
+                await self._news.say(job, error)
                 stopped = error if _concerns_all(error) else stopped
         return stopped
 
-    async def _fetch(self, adapter: Provider, job: Job) -> Transfer | None:
+    async def _place_lost(self, jobs: Sequence[Job], listing: Listing) -> None:
+        """Our own engines' listing is the truth: what it lacks is lost and fetched again."""
+        for job in jobs:
+            if job.transfer_id not in listing.transfers:
+                await self._news.place_again(job, "transfer_missing", "The transfer is not in the engine any more.")
+
+    async def _give_up(self, adapter: Provider, job: Job) -> None:
+        """Another way for a job that has been looked for long enough, if the provider itself does not know it."""
+        transfer = await self._fetch(adapter, job, listed=False)
+        if transfer is not None:
+            await self._news.apply(adapter, job, transfer)
+            return
+        await self._news.place_again(job, "transfer_missing", "The provider does not list this transfer any more.")
+
+    async def _guarded(self, step: Awaitable[object]) -> UpstreamError | None:
+        """The error of a step that concerns the whole account; others are that one job's and come again."""
+        try:
+            await step
+        except UpstreamError as error:
+            return error if _concerns_all(error) else None
+        return None
+
+    async def _fetch(self, adapter: Provider, job: Job, *, listed: bool = True) -> Transfer | None:
+        """The transfer as the provider tells it now; None when it says that there is none.
+
+        Without ``listed`` a listing that lacks it was just read, which is as good where single ones are not told.
+        """
         if not adapter.can(Capability.GET):
-            return next((t for t in await list_all(adapter) if t.id == job.transfer_id), None)
+            return next((t for t in await list_all(adapter) if t.id == job.transfer_id), None) if listed else None
         try:
             return await adapter.get(job.transfer_id)
         except TransferMissing:
             return None
 
-    async def _apply(self, adapter: Provider, job: Job, transfer: Transfer | None) -> Job:
-        """Writes one transfer's news into its job; returns the job as it is now."""
-        if transfer is None:
-            return await self._place_again(job, "transfer_missing", "The provider no longer lists this transfer.")
-        if transfer.state is TransferState.FAILED:
-            words = "The provider gave up on it" + (f": {transfer.detail}" if transfer.detail else ".")
-            after = await self._place_again(job, "transfer_failed", words, spent=True)
-            if adapter.name in LOCAL_PROVIDERS:
-                await adapter.remove(transfer.id)  # its unfinished bytes lie here, and no job names them any more
-            return after
-        if transfer.state is TransferState.SELECTING and adapter.can(Capability.SELECT):
-            await adapter.select(transfer.id)
-        if transfer.state is TransferState.READY:
-            return await self._finish(adapter, job, transfer)
-        after = advance(job, transfer)
-        if not worth_writing(job, after):
-            return job
-        return await self._write(job.id, lambda current: advance(current, transfer))
-
-    async def _finish(self, adapter: Provider, job: Job, transfer: Transfer) -> Job:
-        """All bytes are at the provider: its files become the job's; local ones are stored before it is ready."""
-        remote = transfer.files if transfer.files is not None else await adapter.files(transfer.id)
-        local = adapter.name in LOCAL_PROVIDERS
+    async def _unknown(self, job: Job) -> Job:
+        """The provider does not know a transfer that was asked for by itself."""
+        if job.account_id is None or self._absence.is_overdue(job):
+            words = "The provider does not list this transfer any more."
+            return await self._news.place_again(job, "transfer_missing", words)
         async with self._transactions() as tx:
-            current = await tx.jobs.get(job.id, lock=True)
-            if current.state.over:
-                return current
-            state = JobState.UPLOADING if local else JobState.READY
-            check_move(current.state, state)
-            await tx.files.replace(job.id, [_job_file(job.id, file) for file in remote])
-            size = sum(file.size for file in remote if file.size > 0)
-            if local:
-                await tx.tasks.add(Task(ENGINE_STORE, str(job.id)))
-                if current.state is JobState.UPLOADING:
-                    return current
-            else:
-                words = f"All {len(remote)} files are at the provider."
-                await tx.traces.add(job.id, await self._entry(tx, job, "finished", "transfer-ready", words))
-            return await tx.jobs.update(
-                replace(
-                    current,
-                    state=state,
-                    progress=1.0,
-                    speed=None,
-                    waiting="Storing the files." if local else "",
-                    name=current.name or transfer.name,
-                    size=size or transfer.size,
-                )
-            )
+            await self._absence.mark(tx, job)
+            return await tx.jobs.get(job.id)
 
-    async def _place_again(self, job: Job, rule: str, words: str, *, spent: bool = False) -> Job:
-        """The transfer is gone or dead: the job goes back to the cascade, which skips the spent rung."""
-        verdict = "failed" if spent else "lost"
+    async def _ask_the_engines(self, job: Job) -> SyncOutcome:
         async with self._transactions() as tx:
-            return await place_again(tx, job, self._clock.now(), verdict=verdict, rule=rule, words=words)
+            await tx.tasks.add(sync_task(job.provider, None))
+        return SyncOutcome(
+            job, SyncAction.NO_CHANGE, "The worker that holds the engines was asked; look again shortly."
+        )
 
-    async def _write(self, job_id: UUID, change: Callable[[Job], Job]) -> Job:
-        async with self._transactions() as tx:
-            current = await tx.jobs.get(job_id, lock=True)
-            if current.state.over:
-                return current
-            after = change(current)
-            check_move(current.state, after.state)
-            return await tx.jobs.update(after)
-
-    async def _say(self, job: Job, error: UpstreamError) -> None:
-        """Says on a job what is wrong; that its turn comes a little later is nothing to report."""
+    async def _say_to_all(self, jobs: Sequence[Job], error: UpstreamError) -> None:
         words = f"{error.detail} {error.action}"
-        if job.waiting != words and not isinstance(error, HeldBack | TransferNotReady):
-            await self._write(job.id, lambda current: replace(current, waiting=words, speed=None))
+        told = [replace(job, waiting=words, speed=None) for job in jobs if job.waiting != words]
+        if told and not says_nothing_new(error):
+            async with self._transactions() as tx:
+                await tx.jobs.advance(told)
+
+    async def _keep_look(self, asked: _Round, after: Look | None, listing: Listing) -> None:
+        """Keeps what is to be told about the account, when it says something new."""
+        if after is None or asked.look is None or (listing.error is not None and says_nothing_new(listing.error)):
+            return
+        now = self._clock.now()
+        outcome = Outcome.COMPLETE if listing.whole else Outcome.PARTIAL if listing.pages else Outcome.FAILED
+        after = replace(after, outcome=outcome, words=listing.explain(), listed=len(listing.transfers))
+        if after == asked.look and after.whole_at is not None and now - after.looked_at < _KEEP_LOOK_EVERY:
+            return
+        whole_at = now if listing.whole else after.whole_at
+        async with self._transactions() as tx:
+            await tx.looks.keep(replace(after, looked_at=now, whole_at=whole_at))
 
     async def _next_run(self, account_id: UUID | None, stopped: UpstreamError | None, every: float) -> float | None:
         """When to come back; never, until a person has mended the account, where only a person can."""
@@ -237,16 +318,12 @@ class SyncService:
             return None
         return max(stopped.retry_after, 1.0) if stopped.retry_after is not None else max(every, _ERROR_EVERY)
 
-    async def _entry(self, tx: UnitOfWork, job: Job, verdict: str, rule: str, words: str) -> TraceEntry:
-        label = await rung_label(tx, job.provider, job.account_id)
-        return TraceEntry(self._clock.now(), label, verdict, rule, words)
 
-
-def _needs_a_call(transfer: Transfer | None) -> bool:
+def _needs_a_call(transfer: Transfer) -> bool:
     """Whether this news cannot be written without asking the provider once more."""
-    if transfer is None or transfer.state is TransferState.SELECTING:
-        return True
-    return transfer.state is TransferState.READY and transfer.files is None
+    return transfer.state is TransferState.SELECTING or (
+        transfer.state is TransferState.READY and transfer.files is None
+    )
 
 
 def _concerns_all(error: UpstreamError) -> bool:
@@ -254,19 +331,9 @@ def _concerns_all(error: UpstreamError) -> bool:
     return isinstance(error, UpstreamLimit | UpstreamUnavailable) or error.retry is Retry.AFTER_CHANGE
 
 
-def _job_file(job_id: UUID, file: RemoteFile) -> JobFile:
-    return JobFile(
-        id=uuid4(),
-        job_id=job_id,
-        index=file.index,
-        path=file.path,
-        size=file.size,
-        mime_type=file.mime_type or mime_type_of(file.path),
-        locator=file.locator,
-    )
-
-
 def _why_nothing_to_ask(job: Job) -> str:
+    if job.missing:
+        return job.missing
     if job.state.over:
         return f"The job is {job.state}; there is nothing left to ask."
     return job.waiting or "No provider holds a transfer for this job yet."
@@ -277,6 +344,8 @@ def _outcome(before: Job, after: Job) -> SyncOutcome:
         return SyncOutcome(after, SyncAction.MARKED_READY, "All files are ready.")
     if after.state is JobState.FAILED:
         return SyncOutcome(after, SyncAction.MARKED_FAILED, after.error)
+    if after.missing_since is not None:
+        return SyncOutcome(after, SyncAction.NO_CHANGE, after.missing)
     if after.version != before.version:
         return SyncOutcome(after, SyncAction.PROGRESS_UPDATED, after.waiting or f"{after.progress:.1%} done.")
     return SyncOutcome(after, SyncAction.NO_CHANGE, after.waiting or "Nothing new since the last look.")
