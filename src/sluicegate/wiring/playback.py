@@ -21,9 +21,11 @@ def playback_service(
     http: Http,
     links: LinkSigner,
     clock: Clock,
+    *,
+    pool_user: str = "",
 ) -> PlaybackService:
-    """The service of one process; its link cache is its own."""
-    holders = Holders(transactions, providers, clock, adopt=settings.playback_adopts)
+    """The service of one process; its link cache is its own. ``pool_user`` owns the operator's shared accounts."""
+    holders = Holders(transactions, providers, clock, pool_user=pool_user, adopt=settings.playback_adopts)
     resolver = Resolver(transactions, providers, LinkCache(clock), holders, clock)
     reader, wrapper = HttpLinkReader(http), HttpLinkWrapper(http, clock)
     return PlaybackService(transactions, storages, holders, resolver, reader, links, wrapper, clock)

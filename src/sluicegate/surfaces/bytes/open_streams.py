@@ -9,11 +9,13 @@ from uuid import UUID
 from sluicegate.core.errors import RateLimited
 from sluicegate.web.signing import Grant
 
-__all__ = ["OpenStreams"]
+__all__ = ["OpenStream", "OpenStreams"]
 
 
 @dataclass(slots=True, eq=False)
-class _Stream:
+class OpenStream:
+    """A response that is being sent; ``ended`` once its right was withdrawn."""
+
     grant: Grant
     task: asyncio.Task[object]
     ended: bool = False
@@ -30,7 +32,7 @@ class OpenStreams:
     def __init__(self, *, per_user: int = 64, total: int = 4000) -> None:
         self._per_user = per_user
         self._total = total
-        self._streams: dict[UUID, set[_Stream]] = {}
+        self._streams: dict[UUID, set[OpenStream]] = {}
         self._count = 0
         self._on_end: list[Callable[[UUID], None]] = []
         self._on_open: list[Callable[[], None]] = []
@@ -48,7 +50,7 @@ class OpenStreams:
         return {stream.grant for streams in self._streams.values() for stream in streams}
 
     @contextlib.contextmanager
-    def hold(self, grant: Grant) -> Iterator[None]:
+    def hold(self, grant: Grant) -> Iterator[OpenStream]:
         """Counts the current task as a stream; when it is ended from outside, the block ends silently.
 
         Raises:
@@ -59,13 +61,13 @@ class OpenStreams:
             raise RateLimited("Too many streams are open.", action="Close one, then try again.", retry_after=5)
         task = asyncio.current_task()
         assert task is not None, "a response is sent by a task"  # noqa: S101
-        stream = _Stream(grant, task)
+        stream = OpenStream(grant, task)
         mine.add(stream)
         self._count += 1
         for call in self._on_open:
             call()
         try:
-            yield
+            yield stream
         except asyncio.CancelledError:
             if not stream.ended:
                 raise

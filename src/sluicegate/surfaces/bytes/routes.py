@@ -79,10 +79,12 @@ def application(
         answer = _Started(send)
         try:
             grant = _granted(signer, scope)
-            with open_streams.hold(grant):
+            with open_streams.hold(grant) as stream:
                 await _check_key(keys, grant)
                 source = await recent.get(grant)
                 await send_bytes(source, scope, receive, answer, download=_wants_download(scope))
+            if stream.ended and not answer.started:
+                raise Unauthenticated("The right to read this file was withdrawn.")  # noqa: TRY301 - as any refusal
         except _WrongMethod as error:
             await send_error(error, scope, send, status=405)
         except SluicegateError as error:

@@ -10,7 +10,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, SkipValidation
 
 from sluicegate.core.errors import NotFound
-from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.keys import Key, KeyKind, TokenKey
 from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.playback import PlaybackService, Viewer
 from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
@@ -65,7 +65,9 @@ async def _authenticated(request: _Request, services: _Services) -> Key:
 )
 async def stream(request: _Request, caller: _Caller, services: _Services, job_id: _Id, file_id: _Id) -> StreamBody:
     """A URL that plays one file of a ready job, by the caller's preference of how to play."""
-    viewer = Viewer(request.client.host if request.client else None, caller.id)
+    # A web token has no row of its own that could be revoked: such a link ends by itself, or with its user or job.
+    key_id = None if isinstance(caller, TokenKey) else caller.id
+    viewer = Viewer(request.client.host if request.client else None, key_id)
     answer = await services.playback.stream_link(caller.user_id, _uuid(job_id), _uuid(file_id), viewer=viewer)
     return stream_body(answer)
 
