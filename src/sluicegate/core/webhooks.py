@@ -224,7 +224,7 @@ class WebhookRepository(Protocol):
         ...
 
     async def secrets(self, user_id: UUID, endpoint_id: UUID | None, at: datetime) -> list[SigningSecret]:
-        """Those valid at this time, newest first."""
+        """Those valid at this time; the one that replaced the others first."""
         ...
 
     async def expire_secrets(self, user_id: UUID, endpoint_id: UUID | None, at: datetime) -> None:
@@ -270,6 +270,10 @@ class WebhookRepository(Protocol):
 
     async def due_receivers(self, at: datetime, *, limit: int) -> list[str]:
         """Receivers with anything due."""
+        ...
+
+    async def lock_receiver(self, receiver: str) -> None:
+        """Keeps other attempts to this receiver from being written until the end of the unit."""
         ...
 
     async def settle(self, delivery: Delivery, attempt: Attempt) -> None:

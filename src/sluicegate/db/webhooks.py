@@ -70,7 +70,7 @@ class Webhooks:
         statement = (
             select(secrets)
             .where(_secrets_of(user_id, endpoint_id), _valid(at))
-            .order_by(secrets.c.created_at.desc(), secrets.c.id)
+            .order_by(secrets.c.expires_at.desc().nulls_first(), secrets.c.created_at.desc())
         )
         return [SigningSecret(**row) for row in await many(self._connection, statement)]
 
@@ -81,8 +81,7 @@ class Webhooks:
 
     async def lock_secrets(self, user_id: UUID, endpoint_id: UUID | None) -> None:
         """See the port."""
-        key = func.hashtextextended(f"webhook secrets {user_id} {endpoint_id}", 0)
-        await self._connection.execute(select(func.pg_advisory_xact_lock(key)))
+        await self._lock(f"webhook secrets {user_id} {endpoint_id}")
 
     async def add_event(self, event: WebhookEvent, deliveries: Sequence[Delivery]) -> None:
         """See the port."""
@@ -152,6 +151,10 @@ class Webhooks:
         )
         return [row["receiver"] for row in await many(self._connection, statement)]
 
+    async def lock_receiver(self, receiver: str) -> None:
+        """See the port."""
+        await self._lock(f"webhook receiver {receiver}")
+
     async def settle(self, delivery: Delivery, attempt: Attempt) -> None:
         """See the port."""
         changed = ("state", "attempts", "next_at", "last_status", "words", "finished_at")
@@ -201,6 +204,9 @@ class Webhooks:
         old = select(events.c.id).where(events.c.created_at < before, ~at_work).limit(limit)
         result = await self._connection.execute(delete(events).where(events.c.id.in_(old)))
         return result.rowcount
+
+    async def _lock(self, name: str) -> None:
+        await self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
     async def _with_its_needs(self, delivery: Delivery, at: datetime) -> DueDelivery:
         endpoint = None

@@ -144,6 +144,8 @@ class WebhookDelivery:
             next_at = now + timedelta(seconds=pause or 0.0)
             delivery = replace(delivery, state=state, next_at=next_at, finished_at=now if pause is None else None)
         async with self._transactions() as tx:
+            # What one attempt means for the others changes their rows: one at a time, or two would wait for each other.
+            await tx.webhooks.lock_receiver(delivery.receiver)
             await tx.webhooks.settle(delivery, attempt)
             await self._judge(tx, delivery, reply, now)
 
