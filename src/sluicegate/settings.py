@@ -87,6 +87,40 @@ class Settings(BaseSettings):
     sandbox: bool = Field(
         default=False, description="Whether a server runs the provider sandbox and talks to it instead of providers."
     )
+    wrong_key_rate: int = Field(
+        60, ge=0, description="Wrong keys a minute from one address before it is told to wait; 0 for no limit."
+    )
+    metrics_from: str = Field(
+        "127.0.0.0/8,::1/128", description="Networks that may read /metrics directly, as a comma list; empty for none."
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="Bearer token with which /metrics may be read from anywhere."
+    )
+    jwt_issuer: str | None = Field(
+        None, description="Issuer (iss) whose JSON web tokens open the library API: an OIDC provider or Supabase."
+    )
+    jwt_audience: str = Field("authenticated", description="Audience (aud) that such tokens must name.")
+    jwt_jwks_url: str | None = Field(
+        None, description="Where the issuer publishes its keys; by default /.well-known/jwks.json below the issuer."
+    )
+    jwt_secret: SecretStr | None = Field(
+        None, description="Shared secret of an issuer that signs with HS256; its published keys do not count then."
+    )
+    jwt_create_users: bool = Field(
+        default=False, description="Whether somebody with a valid token who is not known here becomes a user."
+    )
+    plans: str = Field(
+        "unlimited", pattern="^(unlimited|revenuecat)$", description="Who knows what users are entitled to."
+    )
+    revenuecat_key: SecretStr | None = Field(None, description="Secret API key of RevenueCat.")
+    revenuecat_url: str = Field("https://api.revenuecat.com", description="Address of RevenueCat's API.")
+    revenuecat_webhook: SecretStr | None = Field(
+        None, description="Authorization header that RevenueCat's webhook sends to /v1/billing/revenuecat."
+    )
+    revenuecat_entitlement: str = Field("", description="Entitlement that makes a plan a paid one; empty for any.")
+    free_jobs: int = Field(3, ge=0, description="Jobs at the same time without a paid plan; 0 for no limit.")
+    free_torrent_gib: float = Field(0, ge=0, description="Largest torrent without a paid plan in GiB; 0 for no limit.")
+    free_feeds: int = Field(5, ge=0, description="Feeds without a paid plan; 0 for no limit.")
     gateway_key_rate: int = Field(3_000, ge=0, description="Gateway calls a minute per proxy key; 0 for no limit.")
     gateway_addon_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per add-on; 0 for no limit.")
     gateway_address_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per address; 0 for no limit.")
@@ -97,6 +131,57 @@ class Settings(BaseSettings):
         default=True,
         description="Whether playback that falls over may add a torrent to another account of the same user which has "
         "it at once.",
+    )
+    blocklist: str = Field(
+        "", description="File or URL of the operator's blocklist (hashes, hosts, names); see docs/blocklist.md."
+    )
+    blocklist_interval: float = Field(
+        900.0,
+        ge=300,
+        description="Seconds between two looks at a blocklist behind a URL; a file is read within seconds.",
+    )
+    title_source: str = Field(
+        "https://v3-cinemeta.strem.io",
+        description="Cinemeta-compatible address that tells the titles of IMDb ids for the Stremio add-on; empty for "
+        "none, and then only names that spell out their id are found.",
+    )
+    cascade_order: str = Field(
+        "cached,torrin,pool,own,engines",
+        description="Who is asked for a torrent, in order: the user's accounts that have it at once (cached), the "
+        "user's Torrin (torrin), the shared pool (pool), the user's accounts that must download it (own), our own "
+        "engines (engines). What is left out is not asked.",
+    )
+    pool_user: str = Field(
+        "", description="Name of the user whose accounts are the pool that serves every user; empty for no pool."
+    )
+    pool_order: str = Field(
+        "premiumize,torrin,torbox,realdebrid,alldebrid",
+        description="Providers of the shared pool in the order in which they are asked; others are not used.",
+    )
+    recascade_stalled_seconds: float = Field(
+        1_800.0, ge=0, description="How long a transfer may stand still before another way is looked for; 0 for ever."
+    )
+    recascade_queued_seconds: float = Field(
+        3_600.0, ge=0, description="How long a transfer may wait for a slot at its provider before that; 0 for ever."
+    )
+    recascade_limited_seconds: float = Field(
+        600.0, ge=0, description="How long a limit of the account may hold a transfer up before that; 0 for ever."
+    )
+    recascade_unreachable_seconds: float = Field(
+        14_400.0,
+        ge=0,
+        description="How long an account may be out of reach before its jobs look for another way; 0 for ever.",
+    )
+    recascade_dead: bool = Field(
+        default=True,
+        description="Whether a job whose transfer the provider gave up on looks for another way; else it fails.",
+    )
+    recascade_tidy: bool = Field(
+        default=False,
+        description="Whether transfers that a job left behind are removed when the job is ready from elsewhere.",
+    )
+    recascade_leftover_seconds: float = Field(
+        120.0, gt=0, description="After how long a create without an answer, or a transfer left behind, is looked for."
     )
     crash_at: str = Field(
         "", description="For tests of crash safety only: the named point at which this process kills itself."

@@ -61,6 +61,10 @@ class ContentGate(Protocol):
         """Raises ContentBlocked for a link's host or name."""
         ...
 
+    async def check_job(self, info_hash: str, name: str, uri: str) -> None:
+        """Raises ContentBlocked for a job that is there already, by what is known about it now."""
+        ...
+
 
 class OpenGate:
     """Refuses nothing: an installation without a blocklist."""
@@ -72,6 +76,9 @@ class OpenGate:
         """See ``ContentGate``."""
 
     async def check_link(self, url: str) -> None:
+        """See ``ContentGate``."""
+
+    async def check_job(self, info_hash: str, name: str, uri: str) -> None:
         """See ``ContentGate``."""
 
 
@@ -137,8 +144,8 @@ class Blocklist:
         """Raises ContentBlocked."""
         match source:
             case Magnet() | TorrentFile():
-                self._check_hash(source.info_hash)
-                self._check_hash(source.info_hash_v2)
+                self.check_hash(source.info_hash)
+                self.check_hash(source.info_hash_v2)
                 for url in source.web_seeds if isinstance(source, Magnet) else ():
                     self.check_host(url)
             case WebLink():
@@ -165,7 +172,8 @@ class Blocklist:
             if found:
                 raise _blocked("its name", self._lines[min(found)])
 
-    def _check_hash(self, info_hash: str | None) -> None:
+    def check_hash(self, info_hash: str | None) -> None:
+        """Raises ContentBlocked."""
         line = self._hashes.get(info_hash) if info_hash else None
         if line is not None:
             raise _blocked("its hash", line)

@@ -72,6 +72,15 @@ class BlocklistService:
             rules.check_host(url)
             rules.check_names(names_of(WebLink(url)))
 
+    async def check_job(self, info_hash: str, name: str, uri: str) -> None:
+        """See ``check_source``."""
+        if self._source:
+            rules = await self.rules()
+            rules.check_hash(info_hash)
+            rules.check_names([name] if name else [])
+            if _is_url(uri):
+                rules.check_host(uri)
+
     async def rules(self) -> Blocklist:
         """The rules in force.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.errors import SluicegateError
 from sluicegate.core.ports import Clock, KeyVerifier, Providers, UnitOfWorkFactory, Vault
 from sluicegate.services.gateway_access import AccessNotices, AccessService
@@ -53,6 +54,7 @@ class Gateway:
         *,
         allowance: RateAllowance | None = None,
         retention: timedelta = timedelta(days=90),
+        gate: ContentGate = OPEN_GATE,
     ) -> Self:
         """Puts the services together.
 
@@ -64,6 +66,7 @@ class Gateway:
             clock: time.
             allowance: rate limits.
             retention: how long calls stay in the audit.
+            gate: refuses content before any provider is asked.
         """
         learned = LearnedAvailability(transactions, clock)
         return cls(
@@ -71,7 +74,7 @@ class Gateway:
             addons=AddonService(transactions, vault, clock),
             audit=AuditService(transactions, clock, retention=retention),
             fanout=FanOut(providers),
-            jobs=GatewayJobs(learned),
+            jobs=GatewayJobs(learned, gate),
             keys=ProxyKeyService(transactions, vault, clock),
             learned=learned,
             limits=GatewayLimits(transactions, allowance or RateAllowance()),

@@ -11,6 +11,7 @@ from typing import Final
 
 from sluicegate.core.accounts import AccountFacts
 from sluicegate.core.availability import Availability
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.errors import (
     FileGone,
     InvalidInput,
@@ -44,8 +45,13 @@ class JobFileView:
 class GatewayJobs:
     """The operations; it keeps nothing but what is learnt about availability."""
 
-    def __init__(self, learned: LearnedAvailability) -> None:
+    def __init__(self, learned: LearnedAvailability, gate: ContentGate = OPEN_GATE) -> None:
         self._learned = learned
+        self._gate = gate
+
+    async def admit(self, source: Source) -> None:
+        """Asked before any provider is. Raises ContentBlocked when the operator's blocklist names the source."""
+        await self._gate.check_source(source)
 
     async def account(self, provider: Provider) -> AccountFacts:
         """What the provider tells about the account."""

@@ -1,6 +1,5 @@
 """One opened installation: the database, the way out and every service, for a server process or a single command."""
 
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,7 +7,6 @@ from datetime import timedelta
 from typing import Final
 
 from sluicegate.core.clock import SystemClock
-from sluicegate.core.errors import ConnectionFailed, UpstreamTimeout
 from sluicegate.core.ports import Changes
 from sluicegate.db.database import Database, open_database
 from sluicegate.net.egress import Egress, EgressPolicy
@@ -17,14 +15,19 @@ from sluicegate.net.http import Http
 from sluicegate.net.pacing import Pacing
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.accounts import AccountService
+from sluicegate.services.blocklist import BlocklistService
 from sluicegate.services.cascade import CascadeService
+from sluicegate.services.cascade_preferences import CascadePreferenceService
 from sluicegate.services.collection import CollectionService
 from sluicegate.services.gateway import Gateway
 from sluicegate.services.gateway_limits import RateAllowance
 from sluicegate.services.keys import KeyService
+from sluicegate.services.leftovers import LeftoverService
 from sluicegate.services.library import LibraryService
 from sluicegate.services.media_jobs import MediaJobService
 from sluicegate.services.playback import PlaybackService
+from sluicegate.services.recascade import RecascadeService
+from sluicegate.services.simulate import SimulateService
 from sluicegate.services.submit import SubmitService
 from sluicegate.services.sweep import SweepService
 from sluicegate.services.sync import SyncService
@@ -35,6 +38,9 @@ from sluicegate.services.webhooks import WebhookService
 from sluicegate.settings import Settings
 from sluicegate.storages.local import LocalStorage
 from sluicegate.web.signing import ByteLinks, TokenSigner
+from sluicegate.wiring.address_check import AddressCheck
+from sluicegate.wiring.cascade_rules import cascade_rules
+from sluicegate.wiring.feeds import FeedParts, blocklist_service, feed_parts
 from sluicegate.wiring.paced import Pacer
 from sluicegate.wiring.playback import playback_service
 from sluicegate.wiring.providers import provider_registry
@@ -79,9 +85,15 @@ class Installation:
     sandbox: str | None
     accounts: AccountService
     submit: SubmitService
+    blocklist: BlocklistService
+    feeds: FeedParts
     library: LibraryService
     sync: SyncService
     cascade: CascadeService
+    recascade: RecascadeService
+    leftovers: LeftoverService
+    simulate: SimulateService
+    cascade_preferences: CascadePreferenceService
     collection: CollectionService
     playback: PlaybackService
     media_jobs: MediaJobService
@@ -125,7 +137,11 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         storages = StorageRegistry({"local": files})
         transactions = database.transactions
         keys = KeyService(transactions, vault, clock)
+        rules, probe = cascade_rules(settings), AccountProbe(transactions, providers, clock)
         outbox = WebhookOutbox(clock)
+        blocklist = blocklist_service(settings, transactions, http, clock)
+        submit = SubmitService(transactions, database.changes, clock, blocklist)
+        playback = playback_service(settings, transactions, providers, storages, http, links, clock)
         yield Installation(
             settings=settings,
             database=database,
@@ -147,40 +163,37 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
                 clock,
                 allowance=_rates(settings),
                 retention=timedelta(days=settings.gateway_audit_days),
+                gate=blocklist,
             ),
             vault=vault,
             sandbox=sandbox,
             accounts=AccountService(transactions, providers, vault, ledger, clock, AddressCheck(egress)),
-            submit=SubmitService(transactions, database.changes, clock),
+            submit=submit,
+            blocklist=blocklist,
+            feeds=feed_parts(settings, transactions, http, blocklist, submit, playback, clock),
             library=LibraryService(transactions),
             sync=SyncService(transactions, providers, clock),
             cascade=CascadeService(
                 transactions,
                 providers,
-                AccountProbe(transactions, providers, clock),
+                probe,
                 clock,
                 share_copies=settings.share_copies,
+                rules=rules,
             ),
+            recascade=RecascadeService(transactions, providers, clock, rules),
+            leftovers=LeftoverService(
+                transactions, providers, clock, rules, settled=settings.recascade_leftover_seconds
+            ),
+            simulate=SimulateService(transactions, providers, probe, share_copies=settings.share_copies, rules=rules),
+            cascade_preferences=CascadePreferenceService(transactions, providers),
             collection=CollectionService(transactions, providers, storages, clock),
-            playback=playback_service(settings, transactions, providers, storages, http, links, clock),
+            playback=playback,
             media_jobs=MediaJobService(transactions, links, clock),
             webhook_outbox=outbox,
             webhooks=WebhookService(transactions, vault, outbox, clock, timedelta(days=settings.webhook_log_days)),
             sweep=SweepService(transactions),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class AddressCheck:
-    """Refuses URLs that may not be connected to from here, before they are kept."""
-
-    egress: Egress
-
-    async def __call__(self, url: str) -> None:
-        """Raises ForbiddenAddress; a name that does not resolve now may do so later."""
-        target = self.egress.check_url(url)
-        with contextlib.suppress(ConnectionFailed, UpstreamTimeout):
-            await self.egress.approve(target.host, target.port)
 
 
 def _allowed(settings: Settings, sandbox: str | None) -> str:

@@ -13,9 +13,19 @@ from sluicegate.media.workshop import Workshop, WorkshopLimits
 from sluicegate.net.forward_proxy import ForwardProxy
 from sluicegate.net.webhook_posts import WebhookPosts
 from sluicegate.services.media_run import MediaRunService
-from sluicegate.services.task_kinds import ENGINE_PLACE, ENGINE_STORE, MEDIA, PLACE, WEBHOOK
+from sluicegate.services.task_kinds import (
+    ENGINE_PLACE,
+    ENGINE_RECASCADE,
+    ENGINE_STORE,
+    FEED,
+    MEDIA,
+    PLACE,
+    RECASCADE,
+    WEBHOOK,
+)
 from sluicegate.services.webhook_delivery import WebhookDelivery
-from sluicegate.tasks import media, place, store, sweep, sync, webhooks
+from sluicegate.tasks import blocklist, feeds, media, place, store, sweep, sync, webhooks
+from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.engines import engines_if_free
 from sluicegate.wiring.installation import Installation
 
@@ -24,6 +34,9 @@ __all__ = ["running_worker"]
 _SWEEP_SECONDS: Final = 30.0
 _DUE_SECONDS: Final = 5.0
 _PRUNE_SECONDS: Final = 3600.0
+_DUE_FEEDS_SECONDS: Final = 15.0
+_BLOCKLIST_SECONDS: Final = 5.0
+_FEEDS_AT_ONCE: Final = 8
 _PLACES_AT_ONCE: Final = 32
 _STORES_AT_ONCE: Final = 4
 _GIB: Final = 1 << 30
@@ -43,8 +56,13 @@ async def running_worker(installation: Installation) -> AsyncIterator[None]:
         worker = installation.database.worker(
             handlers,
             limits={PLACE: _PLACES_AT_ONCE, ENGINE_PLACE: _PLACES_AT_ONCE, ENGINE_STORE: _STORES_AT_ONCE}
-            | {MEDIA: settings.media_active, WEBHOOK: webhooks.RECEIVERS_AT_ONCE},
-            periodic={sweep.SWEEP: _SWEEP_SECONDS}
+            | {MEDIA: settings.media_active, FEED: _FEEDS_AT_ONCE, WEBHOOK: webhooks.RECEIVERS_AT_ONCE},
+            periodic={
+                sweep.SWEEP: _SWEEP_SECONDS,
+                feeds.DUE_FEEDS: _DUE_FEEDS_SECONDS,
+                blocklist.BLOCKLIST: _BLOCKLIST_SECONDS,
+            }
+            | {kind: cascade_rules(settings).every for kind in (RECASCADE, ENGINE_RECASCADE) if kind in handlers}
             | {webhooks.WEBHOOK_SWEEP: _DUE_SECONDS, webhooks.WEBHOOK_PRUNE: _PRUNE_SECONDS},
             on_exhausted=_on_exhausted(run_media),
         )
@@ -63,10 +81,12 @@ async def running_worker(installation: Installation) -> AsyncIterator[None]:
 
 def _handlers(installation: Installation, run_media: MediaRunService, *, engines: bool) -> dict[str, Handler]:
     handlers = (
-        place.handlers(installation.cascade, engines=engines)
+        place.handlers(installation.cascade, installation.recascade, installation.leftovers, engines=engines)
         | sync.handlers(installation.sync, engines=engines)
         | media.handlers(run_media)
         | sweep.handlers(installation.sweep)
+        | feeds.handlers(installation.feeds.poller)
+        | blocklist.handlers(installation.blocklist, installation.feeds.blocked_jobs)
         | webhooks.handlers(_deliveries(installation), installation.webhooks)
     )
     return handlers | store.handlers(installation.collection) if engines else handlers
@@ -90,7 +110,9 @@ def _media_runs(installation: Installation, proxy: ForwardProxy) -> MediaRunServ
         media_bytes=int(settings.download_max_gib * _GIB), fetch_seconds=seconds, shape_seconds=seconds
     )
     workshop = Workshop(settings.data_dir / "media", proxy.lease, limits=limits)
-    return MediaRunService(installation.database.transactions, workshop, installation.storages, installation.clock)
+    return MediaRunService(
+        installation.database.transactions, workshop, installation.storages, installation.clock, installation.blocklist
+    )
 
 
 def _on_exhausted(run_media: MediaRunService) -> Exhausted:

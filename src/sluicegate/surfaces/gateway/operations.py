@@ -68,6 +68,7 @@ async def _account(jobs: GatewayJobs, _: Arguments) -> Work:
 
 async def _unlock(jobs: GatewayJobs, arguments: Arguments) -> Work:
     link = (await read_body(arguments.scope, arguments.receive, UnlockRequest)).link()
+    await jobs.admit(link)
 
     async def work(target: Target, provider: Provider) -> msgspec.Struct:
         if (target.slug, GatewayOperation.UNLOCK) in NOT_MAPPED:
@@ -91,6 +92,7 @@ async def _list(jobs: GatewayJobs, arguments: Arguments) -> Work:
 async def _create(jobs: GatewayJobs, arguments: Arguments) -> Work:
     request = await read_body(arguments.scope, arguments.receive, CreateRequest)
     source = request.source()
+    await jobs.admit(source)
 
     async def work(_: Target, provider: Provider) -> msgspec.Struct:
         return payloads.job_body(await jobs.create(provider, source), request.kind)

@@ -26,6 +26,7 @@ _log: Final = logging.getLogger(__name__)
 _STATUSES: Final[Mapping[type[SluicegateError], int]] = {
     errors.InvalidInput: 400,
     errors.UnsafeSource: 422,
+    errors.ContentBlocked: 422,
     errors.ConditionUnmet: 422,
     errors.ForbiddenAddress: 422,
     errors.Unauthenticated: 401,
