@@ -183,6 +183,21 @@ class Settings(BaseSettings):
     recascade_leftover_seconds: float = Field(
         120.0, gt=0, description="After how long a create without an answer, or a transfer left behind, is looked for."
     )
+    sync_missing_minutes: float = Field(
+        10.0, ge=0, description="Minutes for which a transfer that its provider does not list any more is looked for."
+    )
+    sync_brake_count: int = Field(
+        50, ge=0, description="Items of one account that may go missing within an hour; more wait for a confirmation."
+    )
+    sync_brake_share: float = Field(
+        0.2, ge=0, le=1, description="Largest part of an account's items that may go missing within an hour."
+    )
+    sync_library_minutes: float = Field(
+        60.0, ge=1, description="Minutes between two looks at the ready items of an account with nothing in flight."
+    )
+    removed_days: float = Field(
+        30.0, ge=0.02, description="Days for which a removed item can be brought back before it goes for good."
+    )
     crash_at: str = Field(
         "", description="For tests of crash safety only: the named point at which this process kills itself."
     )

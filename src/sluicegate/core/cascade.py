@@ -23,6 +23,10 @@ __all__ = [
 POOL_ORDER: Final = ("premiumize", "torrin", "torbox", "realdebrid", "alldebrid")
 """The contract's order of the operator's shared accounts (library sheet, section 5.4)."""
 
+_LOOKS: Final = 4
+_LOOK_FIRST: Final = 0.5
+_LOOK_LAST: Final = 60.0
+
 
 class Group(StrEnum):
     """Groups of rungs; a group that the order leaves out is never asked. Own copies always come first."""
@@ -69,6 +73,11 @@ class CascadeRules:
     def shortest(self) -> float | None:
         """The time after which a look can have consequences at the earliest; None when every rule is off."""
         return min((t for t in (self.stalled, self.queued, self.limited, self.unreachable) if t > 0), default=None)
+
+    @property
+    def every(self) -> float:
+        """Seconds between two looks at jobs that stand still: several within the shortest of the times."""
+        return min(max((self.shortest or _LOOK_LAST) / _LOOKS, _LOOK_FIRST), _LOOK_LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +140,11 @@ class PlacementRepository(Protocol):
         """Notes of every placed job whether it has moved since the last time."""
         ...
 
-    async def idle(self, since: datetime, looked: datetime, *, limit: int) -> list[Idle]:
-        """Jobs that have not moved since then, are not moving on already and were not looked at since ``looked``."""
+    async def idle(self, since: datetime, looked: datetime, *, local: bool, limit: int) -> list[Idle]:
+        """Jobs that have not moved since then, are not moving on already and were not looked at since ``looked``.
+
+        ``local`` chooses those of the local providers, or those of all others.
+        """
         ...
 
     async def moved(self, job: Job, now: datetime, progress: float) -> None:
@@ -167,7 +179,11 @@ class PlacementRepository(Protocol):
         """The unplaced job that has waited longest for a slot of this account."""
         ...
 
-    async def strays(self, opened: datetime, looked: datetime, *, limit: int) -> Sequence[Stray]:
+    async def oversized(self, *, local: bool, limit: int) -> list[Job]:
+        """Placed jobs whose size, now known, is larger than their users take."""
+        ...
+
+    async def strays(self, opened: datetime, looked: datetime, *, local: bool, limit: int) -> Sequence[Stray]:
         """Open intents, older than ``opened`` and not looked at since ``looked``, at places their jobs are not at."""
         ...
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sluicegate.core.accounts import LOCAL_PROVIDERS
 from sluicegate.core.cascade import Idle, Stray
 from sluicegate.core.jobs import ACTIVE_STATES, Job, JobState
-from sluicegate.db.cascade_schema import placements, slot_waits
+from sluicegate.db.cascade_schema import cascade_preferences, placements, slot_waits
 from sluicegate.db.jobs import job_of
 from sluicegate.db.rows import first, many, page_bounds
 from sluicegate.db.schema import JOB_IS_ACTIVE, intents, jobs
@@ -60,13 +60,14 @@ class Placements:
             )
         )
 
-    async def idle(self, since: datetime, looked: datetime, *, limit: int) -> list[Idle]:
+    async def idle(self, since: datetime, looked: datetime, *, local: bool, limit: int) -> list[Idle]:
         """See the port."""
         statement = (
             select(jobs, placements.c.since.label("since"), placements.c.progress.label("own_progress"))
             .join(placements, placements.c.job_id == jobs.c.id)
             .where(_PLACED, placements.c.place == _PLACE, placements.c.leaving == "", placements.c.since < since)
             .where(or_(placements.c.looked_at.is_(None), placements.c.looked_at < looked))
+            .where(jobs.c.provider.in_(LOCAL_PROVIDERS) == local)
             .order_by(placements.c.since, jobs.c.id)
             .limit(page_bounds(limit, 0)[0])
         )
@@ -119,7 +120,18 @@ class Placements:
         row = await first(self._connection, statement)
         return None if row is None else row["id"]
 
-    async def strays(self, opened: datetime, looked: datetime, *, limit: int) -> Sequence[Stray]:
+    async def oversized(self, *, local: bool, limit: int) -> list[Job]:
+        """See the port."""
+        statement = (
+            select(jobs)
+            .join(cascade_preferences, cascade_preferences.c.user_id == jobs.c.user_id)
+            .where(_PLACED, jobs.c.size > cascade_preferences.c.max_size)
+            .where(jobs.c.provider.in_(LOCAL_PROVIDERS) == local)
+            .limit(page_bounds(limit, 0)[0])
+        )
+        return [job_of(row) for row in await many(self._connection, statement)]
+
+    async def strays(self, opened: datetime, looked: datetime, *, local: bool, limit: int) -> Sequence[Stray]:
         """See the port. A job that is not placed yet looks by itself before it creates anything."""
         there = and_(
             jobs.c.provider == intents.c.provider, jobs.c.account_id.is_not_distinct_from(intents.c.account_id)
@@ -128,6 +140,7 @@ class Placements:
             select(jobs, intents.c.provider.label("at_provider"), intents.c.account_id.label("at_account"))
             .join(intents, intents.c.job_id == jobs.c.id)
             .where(or_(_OVER, and_(jobs.c.transfer_id != "", ~there)))
+            .where(intents.c.provider.in_(LOCAL_PROVIDERS) == local)
             .where(intents.c.opened_at < opened, or_(intents.c.looked_at.is_(None), intents.c.looked_at < looked))
             .order_by(intents.c.looked_at.nulls_first(), intents.c.id)
             .limit(page_bounds(limit, 0)[0])

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID, uuid4
 
+from sluicegate.core.accounts import LOCAL_PROVIDERS
 from sluicegate.core.cascade import CascadeRules
 from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.errors import ConditionUnmet, InvalidInput, SlotsFull, SluicegateError, UpstreamError
@@ -26,7 +27,7 @@ from sluicegate.services.cascade_plan import Circumstances, Note, Step, known_si
 from sluicegate.services.cascade_words import told
 from sluicegate.services.creation import Creation
 from sluicegate.services.place_again import job_label
-from sluicegate.services.rungs import Rung, words_of
+from sluicegate.services.rungs import Rung, hand_in, words_of
 from sluicegate.services.shared_pool import shared_accounts
 from sluicegate.services.task_kinds import ENGINE_CLEANUP, ENGINE_PLACE, sync_task
 
@@ -83,6 +84,14 @@ class CascadeService:
             elif await self._try(attempt, rung):
                 return None
         return await self._conclude(attempt)
+
+    async def introduce(self, job_id: UUID) -> None:
+        """Tells our own engine what was learnt of a job's source since it was handed in: trackers, peers, web seeds."""
+        async with self._transactions() as tx:
+            job, source = await tx.jobs.get(job_id), await tx.jobs.source(job_id)
+        if not job.state.over and job.transfer_id and job.provider in LOCAL_PROVIDERS:
+            async with self._providers.open(job.provider, None) as provider:
+                await hand_in(provider, source)
 
     async def _begin(self, job_id: UUID) -> Attempt | None:
         """Loads the job; None when there is nothing left to place."""
@@ -301,7 +310,7 @@ def _started(job: Job, rung: Rung, *, at_once: bool) -> Job:
     if job.state is JobState.CACHED_HIT and not at_once:
         state = JobState.QUEUED
     check_move(job.state, state)
-    return replace(job, state=state, cached_in=rung.provider if at_once else None)
+    return replace(job, state=state, cached_in=rung.provider if at_once else job.cached_in)
 
 
 async def _say(tx: UnitOfWork, job: Job, words: str) -> None:

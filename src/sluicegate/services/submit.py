@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 
 from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.crash_points import CrashPoint, crash_point
-from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.entitlements import NO_LIMITS, Entitlements, PlanLimits
+from sluicegate.core.jobs import ACTIVE_STATES, Job, JobState
 from sluicegate.core.magnets import render_magnet
 from sluicegate.core.names import display_text
-from sluicegate.core.ports import Changes, Clock, Task, UnitOfWorkFactory
+from sluicegate.core.ports import Changes, Clock, Task, UnitOfWork, UnitOfWorkFactory
 from sluicegate.core.sources import Magnet, Nzb, Source, TorrentFile, WebLink
 from sluicegate.core.web_links import link_hash
+from sluicegate.services.source_merge import merge_source
 from sluicegate.services.task_kinds import PLACE
 
 __all__ = ["SubmitService", "source_hash"]
@@ -39,12 +41,18 @@ class SubmitService:
     """Turns sources into jobs."""
 
     def __init__(
-        self, transactions: UnitOfWorkFactory, changes: Changes, clock: Clock, gate: ContentGate = OPEN_GATE
+        self,
+        transactions: UnitOfWorkFactory,
+        changes: Changes,
+        clock: Clock,
+        gate: ContentGate = OPEN_GATE,
+        plans: Entitlements | None = None,
     ) -> None:
         self._transactions = transactions
         self._changes = changes
         self._clock = clock
         self._gate = gate
+        self._plans = plans
 
     async def submit(
         self, user_id: UUID, source: Source, *, patience: float, cached_in: str | None = None
@@ -64,6 +72,7 @@ class SubmitService:
 
         Raises:
             ContentBlocked: the operator's blocklist names it; nobody was asked about it.
+            PlanRequired: the user's plan does not include one more job, or one of this size.
         """
         await self._gate.check_source(source)
         async with self._changes.follow(user_id) as changes:
@@ -80,6 +89,7 @@ class SubmitService:
 
     async def _record(self, user_id: UUID, source: Source, cached_in: str | None) -> tuple[Job, bool]:
         described = _describe(source)
+        limits = (await self._plans.of(user_id)).limits if self._plans else NO_LIMITS
         now = self._clock.now()
         job = Job(
             id=uuid4(),
@@ -97,9 +107,25 @@ class SubmitService:
         async with self._transactions() as tx:
             job, created = await tx.jobs.add(job, torrent=described.torrent)
             if created:
+                await _check_plan(tx, job, limits)
                 await tx.tasks.add(Task(PLACE, str(job.id), priority=_PLACE_PRIORITY))
+            else:
+                await merge_source(tx, job.id, source)
         crash_point(CrashPoint.ACCEPTED)
         return job, created
+
+
+async def _check_plan(tx: UnitOfWork, job: Job, limits: PlanLimits) -> None:
+    """Refuses a new job, which is counted already; the unit of work then takes it back.
+
+    Raises:
+        PlanRequired: it is one too many, or too large.
+    """
+    limits.check_size(job.size)
+    if limits.max_concurrent_jobs:
+        await tx.keys.lock(job.user_id)  # two at once would each count themselves alone
+        most = limits.max_concurrent_jobs + 1
+        limits.check_jobs(len(await tx.jobs.page(job.user_id, limit=most, offset=0, states=ACTIVE_STATES)))
 
 
 def source_hash(source: Source) -> str:

@@ -12,12 +12,17 @@ from sluicegate.core.ports import Task
 
 __all__ = [
     "ENGINE_CLEANUP",
+    "ENGINE_DROP",
+    "ENGINE_INTRODUCE",
     "ENGINE_PLACE",
+    "ENGINE_RECASCADE",
     "ENGINE_STORE",
     "ENGINE_SYNC",
     "FEED",
     "MEDIA",
+    "MEDIA_ADMIT",
     "PLACE",
+    "RECASCADE",
     "SYNC",
     "WEBHOOK",
     "account_subject",
@@ -26,14 +31,20 @@ __all__ = [
 ]
 
 PLACE: Final = "place"
+RECASCADE: Final = "recascade"
 SYNC: Final = "sync"
 MEDIA: Final = "media"
+MEDIA_ADMIT: Final = "media_admit"
+"""Gives the free places at work to the media jobs in line."""
 WEBHOOK: Final = "webhook"
 FEED: Final = "feed"
 ENGINE_PLACE: Final = "engine_place"
+ENGINE_RECASCADE: Final = "engine_recascade"
+ENGINE_INTRODUCE: Final = "engine_introduce"
 ENGINE_SYNC: Final = "engine_sync"
 ENGINE_STORE: Final = "engine_store"
 ENGINE_CLEANUP: Final = "engine_cleanup"
+ENGINE_DROP: Final = "engine_drop"
 
 
 def account_subject(provider: str, account_id: UUID | None) -> str:

@@ -13,6 +13,8 @@ from sluicegate.net.egress import Egress, EgressPolicy
 from sluicegate.net.flights import Flights
 from sluicegate.net.http import Http
 from sluicegate.net.pacing import Pacing
+from sluicegate.services.absence import SyncRules
+from sluicegate.services.account_looks import AccountLooks
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.accounts import AccountService
 from sluicegate.services.blocklist import BlocklistService
@@ -24,6 +26,7 @@ from sluicegate.services.gateway_limits import RateAllowance
 from sluicegate.services.keys import KeyService
 from sluicegate.services.leftovers import LeftoverService
 from sluicegate.services.library import LibraryService
+from sluicegate.services.master_key import check_master_key
 from sluicegate.services.media_jobs import MediaJobService
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.recascade import RecascadeService
@@ -31,6 +34,7 @@ from sluicegate.services.simulate import SimulateService
 from sluicegate.services.submit import SubmitService
 from sluicegate.services.sweep import SweepService
 from sluicegate.services.sync import SyncService
+from sluicegate.services.tombstones import TombstoneService
 from sluicegate.services.users import UserService
 from sluicegate.services.vault import AesVault, load_master_key
 from sluicegate.services.webhook_outbox import WebhookOutbox
@@ -42,6 +46,7 @@ from sluicegate.wiring.address_check import AddressCheck
 from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.feeds import FeedParts, blocklist_service, feed_parts
 from sluicegate.wiring.paced import Pacer
+from sluicegate.wiring.people import People, make_people, make_plans
 from sluicegate.wiring.playback import playback_service
 from sluicegate.wiring.providers import provider_registry
 from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
@@ -89,6 +94,8 @@ class Installation:
     feeds: FeedParts
     library: LibraryService
     sync: SyncService
+    looks: AccountLooks
+    tombstones: TombstoneService
     cascade: CascadeService
     recascade: RecascadeService
     leftovers: LeftoverService
@@ -98,6 +105,7 @@ class Installation:
     playback: PlaybackService
     media_jobs: MediaJobService
     sweep: SweepService
+    people: People
     webhook_outbox: WebhookOutbox
     webhooks: WebhookService
     notes: dict[str, str] = field(default_factory=dict)
@@ -121,6 +129,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         clock = SystemClock()
         vault = AesVault(_master_key(settings))
         database = await stack.enter_async_context(_database(settings, vault))
+        await check_master_key(database.transactions, vault)
         sandbox = sandbox or running_sandbox(settings)
         egress = Egress(EgressPolicy.parse(_allowed(settings, sandbox)))
         stack.callback(egress.close)
@@ -140,7 +149,9 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         rules, probe = cascade_rules(settings), AccountProbe(transactions, providers, clock)
         outbox = WebhookOutbox(clock)
         blocklist = blocklist_service(settings, transactions, http, clock)
-        submit = SubmitService(transactions, database.changes, clock, blocklist)
+        plans = make_plans(settings, transactions, http, clock)
+        submit = SubmitService(transactions, database.changes, clock, blocklist, plans)
+        accounts = AccountService(transactions, providers, vault, ledger, clock, AddressCheck(egress))
         playback = playback_service(settings, transactions, providers, storages, http, links, clock)
         yield Installation(
             settings=settings,
@@ -167,12 +178,16 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             ),
             vault=vault,
             sandbox=sandbox,
-            accounts=AccountService(transactions, providers, vault, ledger, clock, AddressCheck(egress)),
+            accounts=accounts,
             submit=submit,
             blocklist=blocklist,
             feeds=feed_parts(settings, transactions, http, blocklist, submit, playback, clock),
             library=LibraryService(transactions),
-            sync=SyncService(transactions, providers, clock),
+            sync=(sync := SyncService(transactions, providers, clock, sync_rules(settings))),
+            looks=AccountLooks(transactions, sync, clock),
+            tombstones=TombstoneService(
+                transactions, providers, storages, clock, grace=timedelta(days=settings.removed_days)
+            ),
             cascade=CascadeService(
                 transactions,
                 providers,
@@ -192,7 +207,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             media_jobs=MediaJobService(transactions, links, clock),
             webhook_outbox=outbox,
             webhooks=WebhookService(transactions, vault, outbox, clock, timedelta(days=settings.webhook_log_days)),
-            sweep=SweepService(transactions),
+            sweep=SweepService(transactions, clock, kept_every=settings.sync_library_minutes * 60),
         )
 
 
@@ -204,6 +219,15 @@ def _allowed(settings: Settings, sandbox: str | None) -> str:
 def _rates(settings: Settings) -> RateAllowance:
     return RateAllowance(
         address=settings.gateway_address_rate, addon=settings.gateway_addon_rate, key=settings.gateway_key_rate
+    )
+
+
+def sync_rules(settings: Settings) -> SyncRules:
+    """What the settings say about transfers that vanish."""
+    return SyncRules(
+        patience=settings.sync_missing_minutes * 60,
+        brake_count=settings.sync_brake_count,
+        brake_share=settings.sync_brake_share,
     )
 
 

@@ -32,6 +32,7 @@ from sluicegate.wiring.installation import Installation
 __all__ = ["running_worker"]
 
 _SWEEP_SECONDS: Final = 30.0
+_ERASE_SECONDS: Final = 300.0
 _DUE_SECONDS: Final = 5.0
 _PRUNE_SECONDS: Final = 3600.0
 _DUE_FEEDS_SECONDS: Final = 15.0
@@ -85,6 +86,7 @@ def _handlers(installation: Installation, run_media: MediaRunService, *, engines
         | sync.handlers(installation.sync, engines=engines)
         | media.handlers(run_media)
         | sweep.handlers(installation.sweep)
+        | tombstones.handlers(installation.tombstones)
         | feeds.handlers(installation.feeds.poller)
         | blocklist.handlers(installation.blocklist, installation.feeds.blocked_jobs)
         | webhooks.handlers(_deliveries(installation), installation.webhooks)
