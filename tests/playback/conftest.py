@@ -20,6 +20,7 @@ from tests.sandbox.caller import Caller
 from tests.surfaces.serving import serving
 
 from sluicegate.core.accounts import Account, AccountState, token_kind
+from sluicegate.core.cascade import CascadeRules
 from sluicegate.core.clock import SystemClock
 from sluicegate.core.errors import SluicegateError
 from sluicegate.core.files import JobFile
@@ -28,6 +29,7 @@ from sluicegate.core.keys import Key, KeyKind
 from sluicegate.core.magnets import parse_info_hash
 from sluicegate.core.pacing import Priority
 from sluicegate.core.sources import SourceKind
+from sluicegate.core.stream_proxies import ProxyCheck, ProxyKind, StreamProxy, stream_proxy_kind
 from sluicegate.db.connector import Connector
 from sluicegate.db.database import Database, open_at
 from sluicegate.net.egress import EgressPolicy
@@ -81,6 +83,14 @@ class Player:
         """Sets preferences."""
         async with self.stage.database.transactions() as tx:
             await tx.preferences.change(self.user_id, chosen)
+
+    async def connect(self, kind: ProxyKind, base_url: str, secret: str) -> None:
+        """Connects a stream proxy."""
+        now = SystemClock().now()
+        proxy = StreamProxy(self.user_id, kind, "mine", base_url, "…", ProxyCheck.OK, now, now)
+        sealed = self.stage.vault.seal(secret, owner=str(self.user_id), kind=stream_proxy_kind(kind, base_url))
+        async with self.stage.database.transactions() as tx:
+            await tx.stream_proxies.put(proxy, sealed_token=sealed)
 
     async def stream(self, job: Job, file: JobFile) -> tuple[int, dict[str, Any]]:
         """Asks for a stream URL."""
@@ -210,7 +220,8 @@ def _application(stage: Stage) -> Litestar:
     settings = Settings.load()
     transactions = stage.database.transactions
     providers, http = stage.providers, stage.http
-    playback = playback_service(settings, transactions, providers, storages, http, links, clock, pool_user=POOL)
+    rules = CascadeRules(pool_user=POOL)
+    playback = playback_service(settings, transactions, providers, storages, http, links, clock, rules=rules)
     rights = StreamRights(transactions)
     StreamWatch(stage.streams, rights, stage.database.access_changes)
     surfaces = [

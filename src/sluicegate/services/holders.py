@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from sluicegate.core.accounts import Account
+from sluicegate.core.cascade import CascadeRules
 from sluicegate.core.errors import InvalidInput, NotFound, SluicegateError
 from sluicegate.core.files import JobFile, RemoteFile
 from sluicegate.core.jobs import Job
@@ -24,6 +25,7 @@ from sluicegate.core.sources import SourceKind
 from sluicegate.core.transfers import Transfer, TransferState
 from sluicegate.services.account_pause import is_usable
 from sluicegate.services.listing import find_by_hash
+from sluicegate.services.shared_pool import shared_accounts
 
 __all__ = ["Held", "Holder", "Holders"]
 
@@ -64,7 +66,7 @@ class Holders:
         transactions: the database.
         providers: makes adapters.
         clock: for how long an answer is remembered.
-        pool_user: name of the user whose accounts are the operator's shared pool, empty for none.
+        rules: name the user whose accounts are the operator's shared pool.
         adopt: whether a torrent that an account does not list, but has at once, is added there.
     """
 
@@ -74,13 +76,13 @@ class Holders:
         providers: Providers,
         clock: Clock,
         *,
-        pool_user: str = "",
+        rules: CascadeRules | None = None,
         adopt: bool = True,
     ) -> None:
         self._transactions = transactions
         self._providers = providers
         self._clock = clock
-        self._pool_user = pool_user
+        self._rules = rules or CascadeRules()
         self._adopt = adopt
         self._searches: OrderedDict[UUID, tuple[float, asyncio.Task[list[Holder]]]] = OrderedDict()
 
@@ -93,7 +95,7 @@ class Holders:
         except NotFound:
             return Held(job, file, None)
         pooled = account.user_id != job.user_id
-        if pooled and account.user_id != await self._pool_owner(tx):
+        if pooled and all(account.id != shared.id for shared in await shared_accounts(tx, job.user_id, self._rules)):
             return Held(job, file, None)
         return Held(job, file, Holder(account, file.locator), pooled)
 
@@ -125,8 +127,10 @@ class Holders:
     async def _search(self, held: Held) -> list[Holder]:
         async with self._transactions() as tx:
             accounts = await tx.accounts.page(held.job.user_id)
-            if held.pooled and held.primary is not None:
-                accounts += await tx.accounts.page(held.primary.account.user_id)
+            prefer = (await tx.cascade_preferences.get(held.job.user_id)).prefer
+            accounts.sort(key=lambda account: _rank(account.provider, prefer))
+            if held.pooled:
+                accounts += await shared_accounts(tx, held.job.user_id, self._rules)
         asked = [account for account in accounts if account.id != held.job.account_id and self._could(account)]
         found = await asyncio.gather(*(self._ask(account, held) for account in asked))
         return [holder for holder in found if holder is not None]
@@ -156,14 +160,6 @@ class Holders:
         files = transfer.files if transfer.files is not None else await provider.files(transfer.id)
         return _match(held.file, files)
 
-    async def _pool_owner(self, tx: UnitOfWork) -> UUID | None:
-        if not self._pool_user:
-            return None
-        try:
-            return (await tx.users.by_name(self._pool_user)).id
-        except NotFound:
-            return None
-
 
 async def _adopted(provider: Provider, info_hash: str) -> Transfer | None:
     """The torrent, added where the provider says that it has it at once; a download is never started for a player."""
@@ -179,6 +175,10 @@ async def _adopted(provider: Provider, info_hash: str) -> Transfer | None:
     if submission.transfer is not None and submission.transfer.state is TransferState.READY:
         return submission.transfer
     return await provider.get(submission.transfer_id) if provider.can(Capability.GET) else None
+
+
+def _rank(provider: str, prefer: Sequence[str]) -> int:
+    return prefer.index(provider) if provider in prefer else len(prefer)
 
 
 def _match(wanted: JobFile, files: Iterable[RemoteFile]) -> RemoteFile | None:

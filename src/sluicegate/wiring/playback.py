@@ -1,5 +1,6 @@
 """Playback put together: who holds a file, who makes its links, and who reads or wraps them."""
 
+from sluicegate.core.cascade import CascadeRules
 from sluicegate.core.ports import Clock, Providers, Storages, UnitOfWorkFactory
 from sluicegate.net.http import Http
 from sluicegate.services.holders import Holders
@@ -22,10 +23,10 @@ def playback_service(
     links: LinkSigner,
     clock: Clock,
     *,
-    pool_user: str = "",
+    rules: CascadeRules | None = None,
 ) -> PlaybackService:
-    """The service of one process; its link cache is its own. ``pool_user`` owns the operator's shared accounts."""
-    holders = Holders(transactions, providers, clock, pool_user=pool_user, adopt=settings.playback_adopts)
+    """The service of one process; its link cache is its own. ``rules`` name the operator's shared pool."""
+    holders = Holders(transactions, providers, clock, rules=rules, adopt=settings.playback_adopts)
     resolver = Resolver(transactions, providers, LinkCache(clock), holders, clock)
     reader, wrapper = HttpLinkReader(http), HttpLinkWrapper(http, clock)
     return PlaybackService(transactions, storages, holders, resolver, reader, links, wrapper, clock)
