@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from sluicegate.core.clock import SystemClock
+from sluicegate.core.media_events import NoMediaEvents
+from sluicegate.core.media_targets import LocalTargets
 from sluicegate.core.ports import Changes
 from sluicegate.db.database import Database, open_database
 from sluicegate.net.egress import Egress, EgressPolicy
@@ -27,7 +29,6 @@ from sluicegate.services.keys import KeyService
 from sluicegate.services.leftovers import LeftoverService
 from sluicegate.services.library import LibraryService
 from sluicegate.services.master_key import check_master_key
-from sluicegate.services.media_jobs import MediaJobService
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.recascade import RecascadeService
 from sluicegate.services.simulate import SimulateService
@@ -45,8 +46,9 @@ from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.address_check import AddressCheck
 from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.feeds import FeedParts, blocklist_service, feed_parts
+from sluicegate.wiring.media import MediaParts, media_parts
 from sluicegate.wiring.paced import Pacer
-from sluicegate.wiring.people import People, make_people, make_plans
+from sluicegate.wiring.people import People, make_plans
 from sluicegate.wiring.playback import playback_service
 from sluicegate.wiring.providers import provider_registry
 from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
@@ -103,7 +105,7 @@ class Installation:
     cascade_preferences: CascadePreferenceService
     collection: CollectionService
     playback: PlaybackService
-    media_jobs: MediaJobService
+    media: MediaParts
     sweep: SweepService
     people: People
     webhook_outbox: WebhookOutbox
@@ -152,7 +154,10 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         plans = make_plans(settings, transactions, http, clock)
         submit = SubmitService(transactions, database.changes, clock, blocklist, plans)
         accounts = AccountService(transactions, providers, vault, ledger, clock, AddressCheck(egress))
-        playback = playback_service(settings, transactions, providers, storages, http, links, clock)
+        playback = playback_service(settings, transactions, providers, storages, http, links, clock, rules=rules)
+        media = await stack.enter_async_context(
+            media_parts(settings, transactions, http, storages, links, LocalTargets(), NoMediaEvents(), clock)
+        )
         yield Installation(
             settings=settings,
             database=database,
@@ -204,7 +209,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             cascade_preferences=CascadePreferenceService(transactions, providers),
             collection=CollectionService(transactions, providers, storages, clock),
             playback=playback,
-            media_jobs=MediaJobService(transactions, links, clock),
+            media=media,
             webhook_outbox=outbox,
             webhooks=WebhookService(transactions, vault, outbox, clock, timedelta(days=settings.webhook_log_days)),
             sweep=SweepService(transactions, clock, kept_every=settings.sync_library_minutes * 60),
