@@ -49,6 +49,7 @@ async def serve(settings: Settings) -> None:
             print("ready worker", flush=True)  # noqa: T201 - the contract with whoever started us
         else:
             await stack.enter_async_context(installation.gateway.running(installation.database.access_changes))
+            await stack.enter_async_context(installation.people.running(installation.database.access_changes))
             await stack.enter_async_context(_web(installation, listener, stop))
             print(f"ready {_url(listener, settings.host)}", flush=True)  # noqa: T201
         await stop.wait()

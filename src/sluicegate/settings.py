@@ -83,7 +83,29 @@ class Settings(BaseSettings):
     direct_active: int = Field(8, ge=1, le=500, description="How many links are downloaded at the same time.")
     direct_per_host: int = Field(8, ge=1, le=100, description="How many connections to one host at the same time.")
     download_max_gib: float = Field(500.0, gt=0, description="Largest single file that is accepted, in GiB.")
-    media_active: int = Field(2, ge=1, le=100, description="How many media jobs run at the same time per worker.")
+    media_active: int = Field(
+        500, ge=1, le=5_000, description="How many media jobs are at work at the same time, over all workers."
+    )
+    media_per_user: int = Field(
+        500, ge=1, le=5_000, description="How many of them may be one user's; 'sluicegate users limit' sets others."
+    )
+    media_per_host: int = Field(
+        500, ge=1, le=5_000, description="How many media jobs fetch from one host at the same time."
+    )
+    media_readers: int = Field(
+        0,
+        ge=0,
+        le=500,
+        description="How many child processes of a worker read pages and fetch their media at the same time, about "
+        "100 MB each; 0 for two per processor. Plain files need none.",
+    )
+    media_converters: int = Field(
+        0, ge=0, le=100, description="How many conversions a worker runs at the same time; 0 for one per processor."
+    )
+    media_uploads: int = Field(16, ge=1, le=500, description="How many finished media files a worker stores at once.")
+    media_entries_max: int = Field(
+        500, ge=1, le=10_000, description="How many items of a playlist, channel or feed become jobs."
+    )
     sandbox: bool = Field(
         default=False, description="Whether a server runs the provider sandbox and talks to it instead of providers."
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sluicegate.core.errors import PlanRequired
 
-__all__ = ["UNLIMITED", "Entitlement", "EntitlementRepository", "Entitlements", "PlanLimits"]
+__all__ = ["NO_LIMITS", "UNLIMITED", "Entitlement", "EntitlementRepository", "Entitlements", "PlanLimits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,9 @@ class PlanLimits:
             )
 
 
+NO_LIMITS = PlanLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class Entitlement:
     """A user's plan as it is now.
@@ -66,7 +69,7 @@ class Entitlement:
     active: bool = True
     expires_at: datetime | None = None
     management_url: str | None = None
-    limits: PlanLimits = PlanLimits()
+    limits: PlanLimits = NO_LIMITS
 
 
 UNLIMITED = Entitlement("unlimited")

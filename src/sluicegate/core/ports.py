@@ -34,6 +34,7 @@ from sluicegate.core.preferences import PreferenceRepository
 from sluicegate.core.provider import Provider
 from sluicegate.core.repeats import RepeatRepository
 from sluicegate.core.secrets import Secret
+from sluicegate.core.sign_in import SignInRepository
 from sluicegate.core.sources import Source
 from sluicegate.core.storage import Storage
 from sluicegate.core.stream_proxies import StreamProxyRepository
@@ -158,6 +159,12 @@ class UserRepository(Protocol):
         """Deletes a user with everything that is theirs: keys, accounts, jobs, choices. Removing twice is fine."""
         ...
 
+    async def own_objects(
+        self, user_id: UUID, *, limit: int, after: tuple[str, str] = ("", "")
+    ) -> list[tuple[str, str]]:
+        """Storage and key of what is stored for this user and for nobody else, in order, after the given pair."""
+        ...
+
 
 class KeyRepository(Protocol):
     """Keys that we issued."""
@@ -267,6 +274,10 @@ class JobRepository(Protocol):
         """Active jobs that have a transfer at this provider and account."""
         ...
 
+    async def current(self, user_id: UUID, info_hash: str) -> Job | None:
+        """The user's job with this hash that is not failed or cancelled."""
+        ...
+
     async def kept(self, account_id: UUID) -> list[KeptJob]:
         """Ready jobs whose files this account keeps, as little of them as comparing with a listing needs."""
         ...
@@ -323,7 +334,7 @@ class FileRepository(Protocol):
         ...
 
     async def last_copies(self, job_id: UUID) -> list[JobFile]:
-        """Files of a job with an own copy that no other job's file names."""
+        """Files of a job with an own copy that no other job's file names; none while another fetches that hash."""
         ...
 
     async def stored_copies(self, info_hash: str) -> list[JobFile]:
@@ -430,6 +441,7 @@ class UnitOfWork(Protocol):
     placements: PlacementRepository
     looks: LookRepository
     webhooks: WebhookRepository
+    sign_in: SignInRepository
     identities: IdentityRepository
     limits: UserLimitRepository
     plans: EntitlementRepository

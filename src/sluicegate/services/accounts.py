@@ -14,10 +14,10 @@ from sluicegate.core.errors import AlreadyExists, InvalidInput, Retry, UpstreamE
 from sluicegate.core.jobs import ACTIVE_STATES
 from sluicegate.core.manifest import Manifest
 from sluicegate.core.pacing import Ledger, LimitState, Priority, RestState
-from sluicegate.core.ports import Clock, Providers, Task, UnitOfWork, UnitOfWorkFactory, Vault
+from sluicegate.core.ports import Clock, Providers, UnitOfWork, UnitOfWorkFactory, Vault
 from sluicegate.core.secrets import Secret
-from sluicegate.services.place_again import place_again
-from sluicegate.services.task_kinds import PLACE, sync_task
+from sluicegate.services.place_again import place_again, place_now
+from sluicegate.services.task_kinds import sync_task
 
 __all__ = ["AccountOutlook", "AccountService", "NewAccount"]
 
@@ -170,6 +170,29 @@ class AccountService:
         await self._ledger.wake(str(account_id))
         return await self._keep(replace(after, token_hint=token.hint))
 
+    async def reconnect(self, account_id: UUID, new: NewAccount) -> Account:
+        """Replaces token, label and address in one step, and lets the jobs that waited for it go on.
+
+        Raises:
+            NotFound: no such account. InvalidInput, ForbiddenAddress: token, label or address cannot be used.
+            UpstreamError: the provider refused the new token or did not answer; nothing has changed.
+        """
+        new = await self._checked(new)
+        async with self._transactions() as tx:
+            account = await tx.accounts.get(account_id)
+            old = await tx.accounts.credential(account_id)
+        state = _unless_off(account, AccountState.UNTESTED)
+        account = replace(account, label=new.label, base_url=new.base_url, state=state, reason="", facts=None)
+        await self._ledger.wake(str(account_id))
+        credential = Credential(str(account_id), new.token, new.base_url, old.proxy)
+        account = self._told(account, await self._try(account, credential, self._manifest(account.provider)))
+        sealed = self._seal(account, new.token, token_kind)
+        async with self._transactions() as tx:
+            await tx.accounts.rotate(account_id, sealed_token=sealed, token_hint=new.token.hint)
+            await tx.accounts.update(account)
+            await self._resume(tx, account)
+        return replace(account, token_hint=new.token.hint)
+
     async def disable(self, account_id: UUID) -> Account:
         """Switches an account off: nothing is asked of it, its jobs wait. Raises NotFound."""
         account = await self.get(account_id)
@@ -270,7 +293,7 @@ class AccountService:
         while jobs := await tx.jobs.page(account.user_id, limit=_PAGE, offset=offset, states=ACTIVE_STATES):
             for job in jobs:
                 if not job.transfer_id:
-                    await tx.tasks.add(Task(PLACE, str(job.id)))
+                    await tx.tasks.add(place_now(job.id))
             offset += len(jobs)
 
     def _seal(self, account: Account, secret: Secret, kind: Callable[[str, UUID], str]) -> bytes:

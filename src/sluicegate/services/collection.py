@@ -78,6 +78,14 @@ class CollectionService:
         async with self._providers.open(job.provider, None) as provider:
             await provider.remove(job.transfer_id)
 
+    async def drop(self, provider: str, transfer_id: str) -> None:
+        """Drops a transfer whose job is gone, unless another job still needs it."""
+        async with self._transactions() as tx:
+            others = await tx.jobs.in_flight(provider, None)
+        if not any(other.transfer_id == transfer_id for other in others):
+            async with self._providers.open(provider, None) as engine:
+                await engine.remove(transfer_id)
+
     async def _adopt_all(self, job: Job) -> dict[int, tuple[str, LocalFile]]:
         storage = self._storages.get(_STORAGE)
         stored: dict[int, tuple[str, LocalFile]] = {}

@@ -5,12 +5,13 @@ from uuid import UUID, uuid4
 
 from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.core.keys import Key, KeyKind, mint, split
-from sluicegate.core.ports import Clock, UnitOfWorkFactory, Vault
+from sluicegate.core.ports import Clock, UnitOfWork, UnitOfWorkFactory, Vault
 from sluicegate.core.secrets import Secret
 
 __all__ = ["KeyService"]
 
 _REFUSED = "This key is not valid."
+_SEALED_AS = "library_key"
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
@@ -50,6 +51,38 @@ class KeyService:
                 await tx.keys.touch(key.id, now)
         return key
 
+    async def current(self, user_id: UUID) -> tuple[Key, Secret]:
+        """The user's library key with its plaintext, made when there is none (library sheet, sections 2.3 and 8).
+
+        Raises:
+            NotFound: no such user. InternalError: it was sealed with another master key.
+        """
+        async with self._transactions() as tx:
+            await tx.keys.lock(user_id)
+            found = await tx.keys.current(user_id, KeyKind.LIBRARY)
+            key, sealed = found or (None, None)
+            if key is None or sealed is None:
+                return await self._add(tx, user_id)
+        return key, self._vault.open(sealed, owner=str(user_id), kind=_SEALED_AS)
+
+    async def rotate(self, user_id: UUID, used: Key | None = None) -> tuple[Key, Secret]:
+        """Ends a library key and makes another under its label, in one transaction.
+
+        Args:
+            user_id: whose.
+            used: the key to end; without one, the user's newest.
+
+        Raises:
+            NotFound: no such user.
+        """
+        async with self._transactions() as tx:
+            await tx.keys.lock(user_id)
+            newest = await tx.keys.current(user_id, KeyKind.LIBRARY)
+            old = used or (newest[0] if newest else None)
+            if old is not None:
+                await tx.keys.revoke(old.id, self._clock.now())
+            return await self._add(tx, user_id, old.label if old else "")
+
     async def page(self, user_id: UUID, *, limit: int = 100, offset: int = 0) -> list[Key]:
         """A user's keys, newest first."""
         async with self._transactions() as tx:
@@ -65,7 +98,13 @@ class KeyService:
             if not await tx.keys.revoke(key_id, self._clock.now()):
                 raise NotFound("There is no valid key with this id.")
 
+    async def _add(self, tx: UnitOfWork, user_id: UUID, label: str = "") -> tuple[Key, Secret]:
+        prefix, secret = mint(KeyKind.LIBRARY)
+        key = Key(uuid4(), user_id, KeyKind.LIBRARY, prefix, label, self._clock.now())
+        await tx.keys.add(key, fingerprint=self._vault.fingerprint(secret.reveal()), sealed=self._seal(key, secret))
+        return key, secret
+
     def _seal(self, key: Key, secret: Secret) -> bytes | None:
         if key.kind is not KeyKind.LIBRARY:
             return None
-        return self._vault.seal(secret.reveal(), owner=str(key.user_id), kind="library_key")
+        return self._vault.seal(secret.reveal(), owner=str(key.user_id), kind=_SEALED_AS)

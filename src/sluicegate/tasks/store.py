@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sluicegate.core.tasks import Handler
 from sluicegate.services.collection import CollectionService
-from sluicegate.services.task_kinds import ENGINE_CLEANUP, ENGINE_STORE
+from sluicegate.services.task_kinds import ENGINE_CLEANUP, ENGINE_DROP, ENGINE_STORE
 
 __all__ = ["handlers"]
 
@@ -19,4 +19,9 @@ def handlers(collection: CollectionService) -> dict[str, Handler]:
         await collection.cleanup(UUID(subject))
         return None
 
-    return {ENGINE_STORE: store, ENGINE_CLEANUP: cleanup}
+    async def drop(subject: str) -> float | None:
+        provider, _, transfer_id = subject.partition(":")
+        await collection.drop(provider, transfer_id)
+        return None
+
+    return {ENGINE_STORE: store, ENGINE_CLEANUP: cleanup, ENGINE_DROP: drop}

@@ -156,7 +156,9 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         accounts = AccountService(transactions, providers, vault, ledger, clock, AddressCheck(egress))
         playback = playback_service(settings, transactions, providers, storages, http, links, clock, rules=rules)
         media = await stack.enter_async_context(
-            media_parts(settings, transactions, http, storages, links, LocalTargets(), NoMediaEvents(), clock)
+            media_parts(
+                settings, transactions, http, storages, links, LocalTargets(), NoMediaEvents(), clock, blocklist
+            )
         )
         yield Installation(
             settings=settings,
@@ -213,6 +215,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             webhook_outbox=outbox,
             webhooks=WebhookService(transactions, vault, outbox, clock, timedelta(days=settings.webhook_log_days)),
             sweep=SweepService(transactions, clock, kept_every=settings.sync_library_minutes * 60),
+            people=make_people(settings, transactions, vault, clock, http, egress, keys, accounts, plans),
         )
 
 

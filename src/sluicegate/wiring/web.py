@@ -7,15 +7,21 @@ from litestar import Litestar, Request, Response, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import Guard
 
 from sluicegate import __version__
 from sluicegate.core.errors import SluicegateError
+from sluicegate.core.secrets import Secret
+from sluicegate.services.plans import BilledPlans
 from sluicegate.settings import Role
 from sluicegate.surfaces.events import routes as events
 from sluicegate.surfaces.gateway import management_routes as management
 from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
+from sluicegate.surfaces.library import billing_routes as library_billing
+from sluicegate.surfaces.library import people_routes as library_people
 from sluicegate.surfaces.library import playback_routes as library_playback
 from sluicegate.surfaces.library import routes as library
+from sluicegate.surfaces.library import sync_routes as library_sync
 from sluicegate.surfaces.library.errors import answer_error as library_error
 from sluicegate.surfaces.media_jobs import routes as media_jobs
 from sluicegate.surfaces.media_jobs import webhook_routes
@@ -25,9 +31,11 @@ from sluicegate.surfaces.ops.metrics import Metrics
 from sluicegate.surfaces.ops.probes import Probe
 from sluicegate.web.asgi import Application, Receive, Scope, Send
 from sluicegate.web.limits import BoundedBody
+from sluicegate.web.metrics_door import metrics_guard
 from sluicegate.web.openapi import SurfaceDocument, docs_router
 from sluicegate.web.peer import RealPeer, TrustedProxies
 from sluicegate.web.security_headers import with_security_headers
+from sluicegate.wiring.doors import guarded, repeatable_requests
 from sluicegate.wiring.engines import engines_run_elsewhere
 from sluicegate.wiring.gateway import gateway_application
 from sluicegate.wiring.installation import Installation
@@ -73,14 +81,15 @@ def make_app(installation: Installation) -> Application:
     """The application of one process."""
     metrics = Metrics()
     app = Litestar(
-        route_handlers=[*_surfaces(installation, metrics), docs_router(DOCUMENTS)],
+        route_handlers=[*guarded(installation, _surfaces(installation, metrics)), docs_router(DOCUMENTS)],
         exception_handlers={Exception: _answer_by_path},
         openapi_config=_OPENAPI,
         logging_config=None,
     )
     file_bytes = byte_server(installation)
     gateway = gateway_application(installation)
-    whole = BoundedBody(_past_framework(file_bytes, gateway, cast("Application", app)), limit=_BODY_MAX)
+    served = repeatable_requests(installation, _past_framework(file_bytes, gateway, cast("Application", app)))
+    whole = BoundedBody(served, limit=_BODY_MAX)
     proxies = TrustedProxies.parse(installation.settings.trusted_proxies)
     return RealPeer(metrics.measuring(with_security_headers(whole)), proxies)
 
@@ -102,24 +111,53 @@ def _past_framework(file_bytes: Application, gateway: Application, app: Applicat
 
 
 def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
-    keys = installation.keys
+    keys = installation.people.callers
     return [
         library.router(
             library.LibraryServices(
                 submit=installation.submit,
                 library=installation.library,
-                sync=installation.sync,
                 keys=keys,
                 patience=installation.settings.submit_patience,
             )
         ),
         library_playback.router(library_playback.PlaybackServices(installation.playback, keys)),
+        library_sync.router(
+            library_sync.SyncServices(installation.sync, installation.looks, installation.tombstones, keys)
+        ),
         management.router(management.ManagementServices(installation.gateway, installation.accounts, keys)),
         media_jobs.router(media_jobs.MediaServices(installation.media_jobs, keys)),
         webhook_routes.router(webhook_routes.WebhookServices(installation.webhooks, keys)),
-        events.router(installation.changes, keys),
-        ops.router(_probes(installation), metrics),
+        library_people.router(_people(installation)),
+        library_billing.router(_billing(installation)),
+        events.router(installation.changes, keys, watch=keys.watch),
+        ops.router(_probes(installation), metrics, metrics_guards=[_metrics_door(installation)]),
     ]
+
+
+def _people(installation: Installation) -> library_people.PeopleServices:
+    people = installation.people
+    return library_people.PeopleServices(
+        callers=people.callers,
+        users=installation.users,
+        keys=installation.keys,
+        integrations=people.integrations,
+        preferences=people.preferences,
+        plans=people.plans,
+        usage=people.usage,
+    )
+
+
+def _billing(installation: Installation) -> library_billing.BillingServices:
+    plans, secret = installation.people.plans, installation.settings.revenuecat_webhook
+    return library_billing.BillingServices(
+        plans if isinstance(plans, BilledPlans) else None, Secret(secret.get_secret_value()) if secret else None
+    )
+
+
+def _metrics_door(installation: Installation) -> Guard:
+    token = installation.settings.metrics_token
+    return metrics_guard(installation.settings.metrics_from, Secret(token.get_secret_value()) if token else None)
 
 
 def _probes(installation: Installation) -> dict[str, Probe]:

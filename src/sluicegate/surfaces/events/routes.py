@@ -8,12 +8,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
 from litestar.params import SkipValidation
 
-from sluicegate.core.errors import Unauthenticated
 from sluicegate.core.keys import KeyKind
 from sluicegate.core.ports import Changes, KeyVerifier
 from sluicegate.surfaces.events.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.events.schemas import ErrorBody
-from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing
+from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing, Watch
+from sluicegate.web.auth import Carrier, key_guard, presented_key
+from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["router"]
 
@@ -21,28 +22,45 @@ __all__ = ["router"]
 class _Streams:
     """Opens streams for callers with a valid library key."""
 
-    def __init__(self, changes: Changes, keys: KeyVerifier, timing: Timing) -> None:
+    def __init__(self, changes: Changes, keys: KeyVerifier, timing: Timing, watch: Watch | None) -> None:
         self._changes = changes
         self._keys = keys
         self._timing = timing
+        self._watch = watch
         self._seats = Seats()
 
-    async def open(self, authorization: str) -> ChangeStream:
-        scheme, _, text = authorization.partition(" ")
-        if scheme.lower() != "bearer":
-            raise Unauthenticated("A key is missing.")
-        check = partial(self._keys.verify, text.strip(), KeyKind.LIBRARY)
+    async def open(self, request: Request[Any, Any, Any]) -> ChangeStream:
+        text = presented_key(request.scope, Carrier.BEARER)  # type: ignore[arg-type]
+        check = partial(self._keys.verify, text, KeyKind.LIBRARY)
         key = await check()
-        return ChangeStream(self._changes, key.user_id, seats=self._seats, check_key=check, timing=self._timing)
+        return ChangeStream(
+            self._changes, key.user_id, seats=self._seats, check_key=check, timing=self._timing, watch=self._watch
+        )
 
 
-def router(changes: Changes, keys: KeyVerifier, *, timing: Timing | None = None) -> Router:
-    """``GET /v1/events`` for library keys (``Authorization: Bearer tu_…``)."""
-    streams = _Streams(changes, keys, timing or Timing())
+def router(
+    changes: Changes,
+    keys: KeyVerifier,
+    *,
+    timing: Timing | None = None,
+    watch: Watch | None = None,
+    attempts: FailedAttempts | None = None,
+) -> Router:
+    """``GET /v1/events`` for library keys (``Authorization: Bearer tu_…``).
+
+    Args:
+        changes: what happens.
+        keys: verifies callers.
+        timing: seconds of a stream's life.
+        watch: has something called when keys may have been revoked, so that open streams ask again at once.
+        attempts: bounds wrong keys.
+    """
+    streams = _Streams(changes, keys, timing or Timing(), watch)
     return Router(
         path="/v1/events",
         route_handlers=[events],
         dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},
+        guards=[key_guard(keys, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
         exception_handlers=EXCEPTION_HANDLERS,
         security=[{"library_key": []}],
         tags=["library"],
@@ -62,4 +80,4 @@ def router(changes: Changes, keys: KeyVerifier, *, timing: Timing | None = None)
 )
 async def events(request: Request[Any, Any, Any], streams: NamedDependency[SkipValidation[_Streams]]) -> ChangeStream:
     """The caller's change stream."""
-    return await streams.open(request.headers.get("authorization", ""))
+    return await streams.open(request)

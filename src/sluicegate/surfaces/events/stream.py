@@ -16,7 +16,10 @@ from sluicegate.core.ports import Change, Changes
 from sluicegate.surfaces.events.schemas import GREETING, HEARTBEAT, event_bytes
 from sluicegate.web.client_watch import ClientGone, ClientWatch
 
-__all__ = ["ChangeStream", "Seats", "Timing"]
+__all__ = ["ChangeStream", "Seats", "Timing", "Watch"]
+
+Watch = Callable[[Callable[[], None]], Callable[[], None]]
+"""Has something called whenever keys may have been revoked; returns what ends that (``web.auth.RecentKeys.watch``)."""
 
 _log: Final = logging.getLogger(__name__)
 _HEADERS: Final = [
@@ -83,6 +86,7 @@ class ChangeStream(ASGIResponse):
         seats: Seats,
         check_key: Callable[[], Awaitable[object]],
         timing: Timing,
+        watch: Watch | None = None,
     ) -> None:
         super().__init__()
         self._changes = changes
@@ -90,6 +94,9 @@ class ChangeStream(ASGIResponse):
         self._seats = seats
         self._check_key = check_key
         self._timing = timing
+        self._watch = watch
+        self._suspect = False
+        self._waiting: asyncio.Timeout | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Takes a seat, follows, and sends.
@@ -99,10 +106,18 @@ class ChangeStream(ASGIResponse):
             InternalError: the feed cannot be followed.
         """
         del scope
-        with self._seats.take(self._user_id):
+        with self._seats.take(self._user_id), contextlib.ExitStack() as watched:
+            if self._watch is not None:
+                watched.callback(self._watch(self._ask_again))
             async with self._changes.follow(self._user_id) as feed:
                 with contextlib.suppress(ClientGone, TimeoutError):
                     await self._send(feed, receive, send)
+
+    def _ask_again(self) -> None:
+        """Some key was revoked, perhaps this one: the wait for the next event ends now."""
+        self._suspect = True
+        if self._waiting is not None:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def _send(self, feed: AsyncIterator[Change], receive: Receive, send: Send) -> None:
         longest = self._timing.life + self._timing.stall
@@ -120,16 +135,23 @@ class ChangeStream(ASGIResponse):
         check_at = clock() + self._timing.heartbeat
         yield GREETING
         while clock() < end:
-            try:
-                async with asyncio.timeout_at(check_at):
-                    piece = event_bytes(await anext(feed))
-            except TimeoutError:
-                piece = HEARTBEAT
-            if clock() >= check_at:
+            piece = await self._next(feed, clock() if self._suspect else check_at)
+            if self._suspect or clock() >= check_at:
+                self._suspect = False
                 check_at = clock() + self._timing.heartbeat
                 if not await self._still_allowed():
                     return
             yield piece
+
+    async def _next(self, feed: AsyncIterator[Change], until: float) -> bytes:
+        """The next event, or a heartbeat when none comes in time."""
+        try:
+            async with asyncio.timeout_at(until) as self._waiting:
+                return event_bytes(await anext(feed))
+        except TimeoutError:
+            return HEARTBEAT
+        finally:
+            self._waiting = None
 
     async def _still_allowed(self) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Routes of the library API: endpoints 1 to 5 of its sheet."""
+"""Routes of the library API: endpoints 1 to 4 of its sheet."""
 
 import re
 from dataclasses import dataclass
@@ -10,13 +10,12 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 
-from sluicegate.core.errors import NotFound, Unauthenticated
+from sluicegate.core.errors import NotFound
 from sluicegate.core.jobs import JobState
 from sluicegate.core.keys import Key, KeyKind
 from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.library import LibraryService
 from sluicegate.services.submit import SubmitService
-from sluicegate.services.sync import SyncService
 from sluicegate.surfaces.library.bodies import UPLOAD_MAX, SubmissionReader
 from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS, failure_of
 from sluicegate.surfaces.library.operations import SubmitOperation
@@ -25,11 +24,11 @@ from sluicegate.surfaces.library.schemas import (
     JobBody,
     JobDetailBody,
     JobPageBody,
-    SyncBody,
     job_body,
     job_detail_body,
-    sync_body,
 )
+from sluicegate.web.auth import Carrier, caller_of, key_guard
+from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["LibraryServices", "router"]
 
@@ -52,7 +51,6 @@ class LibraryServices:
 
     submit: SubmitService
     library: LibraryService
-    sync: SyncService
     keys: KeyVerifier
     patience: float
 
@@ -62,17 +60,19 @@ _Reader = NamedDependency[SkipValidation[SubmissionReader]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
-def router(services: LibraryServices) -> Router:
+def router(services: LibraryServices, *, attempts: FailedAttempts | None = None) -> Router:
     """The API below ``/v1/torrents``, for library keys (``Authorization: Bearer tu_…``)."""
     reader = SubmissionReader()
     return Router(
         path="/v1/torrents",
-        route_handlers=[submit, page, show, cancel, sync],
+        route_handlers=[submit, page, show, cancel],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "reader": Provide(lambda: reader, sync_to_thread=False),
-            "caller": Provide(_authenticated),
+            "caller": Provide(caller_of, sync_to_thread=False),
         },
+        # A guard and not a dependency: strangers are refused before anything they sent is looked at.
+        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=UPLOAD_MAX,
         security=[{"library_key": []}],
@@ -85,17 +85,11 @@ def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
     return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
 
 
-async def _authenticated(request: _Request, services: _Services) -> Key:
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthenticated("A key is missing.")
-    return await services.keys.verify(text.strip(), KeyKind.LIBRARY)
-
-
 @post(
     "/",
     summary="Submit a magnet, an info hash, a link, or a .torrent",
-    responses={201: ResponseSpec(JobBody, description="A new job.")} | _refusals(400, 401, 402, 413, 415, 422, 502),
+    responses={201: ResponseSpec(JobBody, description="A new job.")}
+    | _refusals(400, 401, 402, 409, 413, 415, 422, 502),
     operation_class=SubmitOperation,
     status_code=200,
 )
@@ -134,12 +128,6 @@ async def show(caller: _Caller, services: _Services, job_id: _Id) -> JobDetailBo
 async def cancel(caller: _Caller, services: _Services, job_id: _Id) -> None:
     """Cancels a job in flight; a job that is over stays as it is, and the answer is the same."""
     await services.library.cancel(caller.user_id, _uuid(job_id))
-
-
-@post("/{job_id:str}/sync", summary="Ask the provider now", responses=_refusals(401, 404, 502), status_code=200)
-async def sync(caller: _Caller, services: _Services, job_id: _Id) -> SyncBody:
-    """Brings one job up to date ahead of its turn; an error of the provider is told inside ``sync``."""
-    return sync_body(await services.sync.run_one(caller.user_id, _uuid(job_id)))
 
 
 def _uuid(text: str) -> UUID:

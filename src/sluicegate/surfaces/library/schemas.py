@@ -8,7 +8,6 @@ import msgspec
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job
 from sluicegate.services.playback import StreamAnswer
-from sluicegate.services.sync import SyncOutcome
 
 __all__ = [
     "ErrorBody",
@@ -18,12 +17,10 @@ __all__ = [
     "JobPageBody",
     "StreamBody",
     "SubmitBody",
-    "SyncBody",
     "file_body",
     "job_body",
     "job_detail_body",
     "stream_body",
-    "sync_body",
 ]
 
 _CACHE_WORDS: Final = frozenset({"premiumize", "torrin", "torbox", "realdebrid", "alldebrid"})
@@ -59,6 +56,8 @@ class JobBody(msgspec.Struct, kw_only=True):
         waiting: what an unfinished job waits for, null when it moves.
         speed: bytes per second, null when nothing moves.
         eta: seconds left at this speed, null when unknown.
+        missing_since: since when the provider does not list the transfer; null while it does.
+        missing: what that means and what happens next, null likewise.
     """
 
     id: str
@@ -77,6 +76,8 @@ class JobBody(msgspec.Struct, kw_only=True):
     speed: int | None
     eta: int | None
     updated_at: str
+    missing_since: str | None
+    missing: str | None
 
 
 class FileBody(msgspec.Struct, kw_only=True):
@@ -103,23 +104,6 @@ class JobPageBody(msgspec.Struct):
     items: list[JobBody]
     limit: int
     offset: int
-
-
-class SyncReport(msgspec.Struct, kw_only=True):
-    """What a sync did; ``reason`` only when the provider could not be asked."""
-
-    action: str
-    backend: str
-    external_id: str
-    note: str
-    reason: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class SyncBody(msgspec.Struct):
-    """Answer of ``POST /v1/torrents/{id}/sync``."""
-
-    job: JobBody
-    sync: SyncReport
 
 
 class StreamFile(msgspec.Struct):
@@ -159,6 +143,8 @@ def job_body(job: Job) -> JobBody:
         speed=job.speed,
         eta=_seconds_left(job),
         updated_at=_instant(job.updated_at),
+        missing_since=_instant(job.missing_since) if job.missing_since else None,
+        missing=job.missing or None,
     )
 
 
@@ -178,18 +164,6 @@ def file_body(file: JobFile) -> FileBody:
         r2_key=file.stored_key or msgspec.UNSET,
         mime_type=file.mime_type or msgspec.UNSET,
     )
-
-
-def sync_body(outcome: SyncOutcome) -> SyncBody:
-    """The outcome of a sync; the provider and id are those the job has now."""
-    report = SyncReport(
-        action=outcome.action.value,
-        backend=outcome.job.provider,
-        external_id=outcome.job.transfer_id,
-        note=outcome.note,
-        reason=outcome.reason or msgspec.UNSET,
-    )
-    return SyncBody(job_body(outcome.job), report)
 
 
 def stream_body(answer: StreamAnswer) -> StreamBody:

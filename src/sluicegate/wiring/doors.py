@@ -1,0 +1,103 @@
+"""Who gets in, put together: one guard in front of every surface, and requests that may be sent again."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from litestar import Router
+
+from sluicegate.core.errors import SluicegateError, Unauthenticated
+from sluicegate.core.keys import KeyKind
+from sluicegate.services.repeats import DifferentRequest, Owner
+from sluicegate.surfaces.gateway.admission import Admission, Visitor
+from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
+from sluicegate.surfaces.gateway.problems import problem_of
+from sluicegate.surfaces.library.errors import status_of
+from sluicegate.web.asgi import Application, Receive, Scope, Send, header
+from sluicegate.web.auth import Carrier, key_guard, presented_key
+from sluicegate.web.limits import BodyTooLarge
+from sluicegate.web.repeats import RepeatedRequests
+from sluicegate.wiring.installation import Installation
+
+__all__ = ["guarded", "repeatable_requests"]
+
+_MEDIA_WORDS: Final = ("Missing x-api-key header", "Invalid API Key")
+"""Fixed by the media contract (its sheet, section 1.1)."""
+
+_HARMLESS: Final = ("/sync", "/test", "/poll", "/fetch", "/refresh", "/simulate", "/v1/torrents")
+"""POSTs that find what is there: after a crash in the middle they are simply run again."""
+
+
+def guarded(installation: Installation, routers: Sequence[Router]) -> list[Router]:
+    """``routers``, each behind the guard for the kind of key that its description names.
+
+    One guard for all: a surface that is added later cannot forget to count wrong keys, or to ask about revoked ones.
+    """
+    people = installation.people
+    guards = {
+        "library_key": key_guard(people.callers, KeyKind.LIBRARY, Carrier.BEARER, attempts=people.attempts),
+        "media_key": key_guard(
+            people.callers, KeyKind.MEDIA, Carrier.API_KEY, attempts=people.attempts, words=_MEDIA_WORDS
+        ),
+    }
+    for router in routers:
+        named = {name for requirement in router.security or () for name in requirement}
+        router.guards = [*(guards[name] for name in sorted(named & guards.keys())), *router.guards]
+    return list(routers)
+
+
+def repeatable_requests(installation: Installation, app: Application) -> Application:
+    """``app`` whose POSTs honour ``Idempotency-Key``."""
+    callers = installation.people.callers
+    gateway = installation.gateway
+    admission = Admission(gateway.access, gateway.limits, installation.vault)
+
+    async def identify(scope: Scope) -> Owner | None:
+        try:
+            if scope["path"].startswith(GATEWAY_BASE + "/"):
+                return await at_gateway(scope)
+            if header(scope, b"x-api-key"):
+                key = await callers.verify(presented_key(scope, Carrier.API_KEY), KeyKind.MEDIA)
+            else:
+                key = await callers.verify(presented_key(scope, Carrier.BEARER), KeyKind.LIBRARY)
+        except SluicegateError:
+            return None  # the surface says it in its own words
+        return Owner(str(key.user_id), key.user_id)
+
+    async def at_gateway(scope: Scope) -> Owner | None:
+        """Whoever would not be let in now is not given an answer from before either. Raw calls belong to providers."""
+        if scope["path"].startswith(GATEWAY_BASE + "/proxy"):
+            return None
+        client = scope.get("client")
+        visitor = Visitor(client[0] if client else "")
+        await admission.admit(scope, visitor)
+        who = str(visitor.user_id or installation.vault.fingerprint("\n".join(visitor.presented)).hex())
+        return Owner(f"gateway:{visitor.addon}:{who}", visitor.user_id)
+
+    return RepeatedRequests(
+        app, installation.people.repeats, identify=identify, refuse=_refuse, repeatable=_is_harmless
+    )
+
+
+def _is_harmless(path: str) -> bool:
+    return path.rstrip("/").endswith(_HARMLESS)
+
+
+async def _refuse(error: SluicegateError, scope: Scope, receive: Receive, send: Send) -> None:
+    del receive
+    status = (
+        422 if isinstance(error, DifferentRequest) else 413 if isinstance(error, BodyTooLarge) else status_of(error)
+    )
+    words = f"{error.detail} {error.action}".strip()
+    kind, body = b"application/json", msgspec.json.encode({"error": words})
+    if scope["path"].startswith(GATEWAY_BASE + "/"):
+        problem = msgspec.structs.replace(problem_of(error, ""), status=status)
+        kind, body = b"application/problem+json", msgspec.json.encode(problem)
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
+    if isinstance(error, Unauthenticated):
+        headers.append((b"www-authenticate", b'Bearer realm="sluicegate"'))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
