@@ -48,7 +48,7 @@ from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.feeds import FeedParts, blocklist_service, feed_parts
 from sluicegate.wiring.media import MediaParts, media_parts
 from sluicegate.wiring.paced import Pacer
-from sluicegate.wiring.people import People, make_plans
+from sluicegate.wiring.people import People, make_people, make_plans
 from sluicegate.wiring.playback import playback_service
 from sluicegate.wiring.providers import provider_registry
 from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
