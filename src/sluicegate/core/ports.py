@@ -14,6 +14,7 @@ from uuid import UUID
 from sluicegate.core.accounts import Account, Credential
 from sluicegate.core.addons import AddonRepository
 from sluicegate.core.audit import AuditRepository
+from sluicegate.core.availability import HeldCopyRepository
 from sluicegate.core.blocklist import BlocklistRepository
 from sluicegate.core.cascade import CascadePreferenceRepository, PlacementRepository
 from sluicegate.core.entitlements import EntitlementRepository
@@ -448,6 +449,7 @@ class UnitOfWork(Protocol):
     preferences: PreferenceRepository
     stream_proxies: StreamProxyRepository
     stream_rights: StreamRightRepository
+    held_copies: HeldCopyRepository
     library_usage: UsageRepository
     repeats: RepeatRepository
     key_marks: MasterKeyMarkRepository

@@ -12,7 +12,7 @@ from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import JobState
 from sluicegate.core.sources import SourceKind
 from sluicegate.db.rows import columns_of, first, many, one
-from sluicegate.db.schema import files, jobs
+from sluicegate.db.schema import JOB_IS_ACTIVE, JOB_IS_LISTED, files, jobs
 
 __all__ = ["Files"]
 
@@ -79,7 +79,10 @@ class Files:
                 other.c.stored_key == files.c.stored_key,
             )
         )
-        statement = select(files).where(files.c.job_id == job_id, files.c.stored_key.is_not(None), ~shared)
+        own = select(jobs.c.info_hash).where(jobs.c.id == job_id).scalar_subquery()
+        # Who fetches it right now may have found the copy and not noted it yet.
+        coming = exists(select(jobs.c.id).where(jobs.c.info_hash == own, JOB_IS_ACTIVE))
+        statement = select(files).where(files.c.job_id == job_id, files.c.stored_key.is_not(None), ~shared, ~coming)
         return [_file(row) for row in await many(self._connection, statement.order_by(files.c.index))]
 
     async def stored_copies(self, info_hash: str) -> list[JobFile]:
@@ -87,7 +90,7 @@ class Files:
         job = (
             select(jobs.c.id)
             .where(jobs.c.info_hash == info_hash, jobs.c.state == str(JobState.READY))
-            .where(jobs.c.source_kind == str(SourceKind.TORRENT))
+            .where(jobs.c.source_kind == str(SourceKind.TORRENT), JOB_IS_LISTED)
             .order_by(jobs.c.created_at.desc())
             .limit(1)
             .scalar_subquery()

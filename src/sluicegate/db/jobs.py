@@ -64,7 +64,7 @@ class Jobs:
                 if torrent is not None:
                     await self._connection.execute(plain_insert(uploads).values(job_id=job.id, raw=torrent))
                 return job, True
-            if (found := await self._current(job.user_id, job.info_hash)) is not None:
+            if (found := await self.current(job.user_id, job.info_hash)) is not None:
                 return (found if found.removed_at is None else await self._bring_back(found)), False
         raise InternalError("This job comes and goes faster than it can be read.", retry_after=1.0)
 
@@ -131,6 +131,11 @@ class Jobs:
         statement = select(jobs).where(jobs.c.provider == provider, account, held, JOB_IS_ACTIVE)
         return await self._all(statement.order_by(jobs.c.id))
 
+    async def current(self, user_id: UUID, info_hash: str) -> Job | None:
+        """See the port."""
+        row = await first(self._connection, _CURRENT, {"owner": user_id, "wanted": info_hash})
+        return None if row is None else _job(row)
+
     async def kept(self, account_id: UUID) -> list[KeptJob]:
         """See the port."""
         columns = (jobs.c.id, jobs.c.transfer_id, jobs.c.info_hash, jobs.c.missing_since)
@@ -183,10 +188,6 @@ class Jobs:
     async def _insert(self, job: Job) -> bool:
         values = new_values(columns_of(job)) | notice(_change(job))
         return await first(self._connection, _ADD, values) is not None
-
-    async def _current(self, user_id: UUID, info_hash: str) -> Job | None:
-        row = await first(self._connection, _CURRENT, {"owner": user_id, "wanted": info_hash})
-        return None if row is None else _job(row)
 
     async def _bring_back(self, job: Job) -> Job:
         """Handing in a removed source again is the plainest undo; somebody else's at the same moment is as good."""

@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from sluicegate.core.tasks import Handler
 from sluicegate.db.task_run import Exhausted
-from sluicegate.media.workshop import Workshop, WorkshopLimits
-from sluicegate.net.forward_proxy import ForwardProxy
 from sluicegate.net.webhook_posts import WebhookPosts
 from sluicegate.services.media_run import MediaRunService
 from sluicegate.services.task_kinds import (
@@ -24,10 +22,14 @@ from sluicegate.services.task_kinds import (
     WEBHOOK,
 )
 from sluicegate.services.webhook_delivery import WebhookDelivery
-from sluicegate.tasks import blocklist, feeds, media, place, store, sweep, sync, webhooks
+from sluicegate.tasks import blocklist, feeds, media, place, store, sweep, sync, tombstones, webhooks
 from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.engines import engines_if_free
 from sluicegate.wiring.installation import Installation
+from sluicegate.wiring.takeover import standing_by_for_engines
+
+if TYPE_CHECKING:
+    from sluicegate.db.worker import Worker
 
 __all__ = ["running_worker"]
 
@@ -40,51 +42,81 @@ _BLOCKLIST_SECONDS: Final = 5.0
 _FEEDS_AT_ONCE: Final = 8
 _PLACES_AT_ONCE: Final = 32
 _STORES_AT_ONCE: Final = 4
-_GIB: Final = 1 << 30
 _log: Final = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def running_worker(installation: Installation) -> AsyncIterator[None]:
     """Takes tasks inside the block. On leaving, tasks at work get a while to end; the rest go back to the queue."""
-    async with engines_if_free(installation) as engines, ForwardProxy(installation.egress) as proxy:
-        run_media = _media_runs(installation, proxy)
+    async with engines_if_free(installation) as engines:
+        run_media = installation.media.run
         if engines:
             # Alone on this data folder: nobody else's work is in these folders.
             await run_media.tidy()
         handlers = _handlers(installation, run_media, engines=engines)
-        settings = installation.settings
-        worker = installation.database.worker(
-            handlers,
-            limits={PLACE: _PLACES_AT_ONCE, ENGINE_PLACE: _PLACES_AT_ONCE, ENGINE_STORE: _STORES_AT_ONCE}
-            | {MEDIA: settings.media_active, FEED: _FEEDS_AT_ONCE, WEBHOOK: webhooks.RECEIVERS_AT_ONCE},
-            periodic={
-                sweep.SWEEP: _SWEEP_SECONDS,
-                feeds.DUE_FEEDS: _DUE_FEEDS_SECONDS,
-                blocklist.BLOCKLIST: _BLOCKLIST_SECONDS,
-            }
-            | {kind: cascade_rules(settings).every for kind in (RECASCADE, ENGINE_RECASCADE) if kind in handlers}
-            | {webhooks.WEBHOOK_SWEEP: _DUE_SECONDS, webhooks.WEBHOOK_PRUNE: _PRUNE_SECONDS},
-            on_exhausted=_on_exhausted(run_media),
-        )
+        worker = _worker(installation, run_media, handlers)
         running = asyncio.create_task(worker.run())
         started = asyncio.create_task(worker.started.wait())
         try:
             await asyncio.wait({running, started}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 running.result()
-            yield
+            async with _standing_by(installation, run_media, handlers):
+                yield
         finally:
             started.cancel()
             worker.stop()
             await running
 
 
+@asynccontextmanager
+async def _standing_by(
+    installation: Installation, run_media: MediaRunService, handlers: Mapping[str, Handler]
+) -> AsyncIterator[None]:
+    """Takes over the engines when they run elsewhere now and become free."""
+    all_kinds = _handlers(installation, run_media, engines=True)
+    engine_kinds = {kind: handler for kind, handler in all_kinds.items() if kind not in handlers}
+    if not engine_kinds:
+        yield
+        return
+    async with standing_by_for_engines(installation, lambda: _worker(installation, run_media, engine_kinds)):
+        yield
+
+
+def _worker(installation: Installation, run_media: MediaRunService, handlers: Mapping[str, Handler]) -> "Worker":
+    """A worker for these kinds, with the limits and the schedule that they have."""
+    settings = installation.settings
+    limits = {
+        PLACE: _PLACES_AT_ONCE,
+        ENGINE_PLACE: _PLACES_AT_ONCE,
+        ENGINE_STORE: _STORES_AT_ONCE,
+        MEDIA: settings.media_active,
+        FEED: _FEEDS_AT_ONCE,
+        WEBHOOK: webhooks.RECEIVERS_AT_ONCE,
+    }
+    periodic = {
+        sweep.SWEEP: _SWEEP_SECONDS,
+        tombstones.ERASE: _ERASE_SECONDS,
+        feeds.DUE_FEEDS: _DUE_FEEDS_SECONDS,
+        blocklist.BLOCKLIST: _BLOCKLIST_SECONDS,
+        RECASCADE: cascade_rules(settings).every,
+        ENGINE_RECASCADE: cascade_rules(settings).every,
+        webhooks.WEBHOOK_SWEEP: _DUE_SECONDS,
+        webhooks.WEBHOOK_PRUNE: _PRUNE_SECONDS,
+    }
+    return installation.database.worker(
+        handlers,
+        limits={kind: limit for kind, limit in limits.items() if kind in handlers},
+        periodic={kind: seconds for kind, seconds in periodic.items() if kind in handlers},
+        on_exhausted=_on_exhausted(run_media),
+    )
+
+
 def _handlers(installation: Installation, run_media: MediaRunService, *, engines: bool) -> dict[str, Handler]:
     handlers = (
         place.handlers(installation.cascade, installation.recascade, installation.leftovers, engines=engines)
         | sync.handlers(installation.sync, engines=engines)
-        | media.handlers(run_media)
+        | media.handlers(run_media, installation.media.queue)
         | sweep.handlers(installation.sweep)
         | tombstones.handlers(installation.tombstones)
         | feeds.handlers(installation.feeds.poller)
@@ -101,19 +133,6 @@ def _deliveries(installation: Installation) -> WebhookDelivery:
         WebhookPosts(installation.http),
         installation.webhooks.secret,
         installation.clock,
-    )
-
-
-def _media_runs(installation: Installation, proxy: ForwardProxy) -> MediaRunService:
-    settings = installation.settings
-
-    seconds = settings.media_hours_max * 3600
-    limits = WorkshopLimits(
-        media_bytes=int(settings.download_max_gib * _GIB), fetch_seconds=seconds, shape_seconds=seconds
-    )
-    workshop = Workshop(settings.data_dir / "media", proxy.lease, limits=limits)
-    return MediaRunService(
-        installation.database.transactions, workshop, installation.storages, installation.clock, installation.blocklist
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -24,6 +25,7 @@ from sluicegate.db.listener import Listener
 from sluicegate.db.unit_of_work import Transactions
 from sluicegate.providers.memory.adapter import Memory
 from sluicegate.providers.memory.world import World as MemoryWorld
+from sluicegate.services.account_looks import AccountLooks
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.cascade import CascadeService
 from sluicegate.services.holders import Holders
@@ -34,6 +36,7 @@ from sluicegate.services.playback import PlaybackService
 from sluicegate.services.resolver import Resolver
 from sluicegate.services.submit import SubmitService
 from sluicegate.services.sync import SyncService
+from sluicegate.services.tombstones import TombstoneService
 from sluicegate.services.users import UserService
 from sluicegate.services.vault import AesVault
 from sluicegate.storages.memory import MemoryStorage
@@ -41,6 +44,8 @@ from sluicegate.surfaces.library.errors import answer_error
 from sluicegate.surfaces.library.playback_routes import PlaybackServices
 from sluicegate.surfaces.library.playback_routes import router as playback_router
 from sluicegate.surfaces.library.routes import LibraryServices, router
+from sluicegate.surfaces.library.sync_routes import SyncServices
+from sluicegate.surfaces.library.sync_routes import router as sync_router
 from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.registry import ProviderRegistry, RemoteProvider, StorageRegistry
 
@@ -132,7 +137,6 @@ async def running(shared: tuple[Transactions, DatabaseChanges], vault: AesVault)
     services = LibraryServices(
         submit=SubmitService(transactions, changes, clock),
         library=LibraryService(transactions),
-        sync=SyncService(transactions, providers, clock),
         keys=keys,
         patience=_PATIENCE,
     )
@@ -140,8 +144,11 @@ async def running(shared: tuple[Transactions, DatabaseChanges], vault: AesVault)
     resolver = Resolver(transactions, providers, LinkCache(clock), holders, clock)
     playback = PlaybackService(transactions, storages, holders, resolver, _Nobody(), signer, _Nobody(), clock)
     cascade = CascadeService(transactions, providers, AccountProbe(transactions, providers), clock)
+    sync = SyncService(transactions, providers, clock)
+    grave = TombstoneService(transactions, providers, storages, clock, grace=timedelta(days=30))
+    syncs = SyncServices(sync, AccountLooks(transactions, sync, clock), grave, keys)
     app = Litestar(
-        [router(services), playback_router(PlaybackServices(playback, keys))],
+        [router(services), playback_router(PlaybackServices(playback, keys)), sync_router(syncs)],
         exception_handlers={HTTPException: answer_error, SluicegateError: answer_error},
         logging_config=None,
     )
