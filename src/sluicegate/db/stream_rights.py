@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.jobs import JobState
@@ -28,7 +28,8 @@ class StreamRights:
 
     async def jobs(self, job_ids: Collection[UUID]) -> set[tuple[UUID, UUID]]:
         """See the port."""
-        statement = select(jobs.c.user_id, jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.state == str(JobState.READY))
+        ready = and_(jobs.c.state == str(JobState.READY), jobs.c.removed_at.is_(None))
+        statement = select(jobs.c.user_id, jobs.c.id).where(jobs.c.id.in_(job_ids), ready)
         return {(row["user_id"], row["id"]) for row in await many(self._connection, statement)}
 
     async def media_jobs(self, job_ids: Collection[UUID]) -> set[tuple[UUID, UUID]]:

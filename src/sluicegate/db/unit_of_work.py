@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sluicegate.core import ports
 from sluicegate.core.addons import AddonRepository
 from sluicegate.core.audit import AuditRepository
+from sluicegate.core.availability import HeldCopyRepository
 from sluicegate.core.blocklist import BlocklistRepository
 from sluicegate.core.cascade import CascadePreferenceRepository, PlacementRepository
 from sluicegate.core.entitlements import EntitlementRepository
@@ -20,6 +21,7 @@ from sluicegate.core.media_usage import MediaUsageRepository
 from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.preferences import PreferenceRepository
 from sluicegate.core.repeats import CURRENT_ATTEMPT, RepeatRepository
+from sluicegate.core.sign_in import SignInRepository
 from sluicegate.core.stream_proxies import StreamProxyRepository
 from sluicegate.core.stream_rights import StreamRightRepository
 from sluicegate.core.titles import ReadyLibrary, TitleRepository
@@ -34,6 +36,7 @@ from sluicegate.db.cascade import CascadePreferenceRows
 from sluicegate.db.failures import translated
 from sluicegate.db.feeds import Feeds
 from sluicegate.db.files import Files
+from sluicegate.db.held_copies import HeldCopies
 from sluicegate.db.intents import Intents
 from sluicegate.db.jobs import Jobs
 from sluicegate.db.keys import Keys
@@ -48,6 +51,7 @@ from sluicegate.db.placements import Placements
 from sluicegate.db.policies import Policies
 from sluicegate.db.queue import Tasks
 from sluicegate.db.repeats import Repeats, mark_effective
+from sluicegate.db.sign_in import SignIns
 from sluicegate.db.stream_proxies import StreamProxies
 from sluicegate.db.stream_rights import StreamRights
 from sluicegate.db.titles import ReadyJobs, Titles
@@ -87,12 +91,14 @@ class Transaction:
     cascade_preferences: CascadePreferenceRepository
     placements: PlacementRepository
     webhooks: WebhookRepository
+    sign_in: SignInRepository
     identities: IdentityRepository
     limits: UserLimitRepository
     plans: EntitlementRepository
     preferences: PreferenceRepository
     stream_proxies: StreamProxyRepository
     stream_rights: StreamRightRepository
+    held_copies: HeldCopyRepository
     library_usage: UsageRepository
     repeats: RepeatRepository
     key_marks: ports.MasterKeyMarkRepository
@@ -123,12 +129,14 @@ class Transaction:
         self.cascade_preferences = CascadePreferenceRows(connection)
         self.placements = Placements(connection)
         self.webhooks = Webhooks(connection)
+        self.sign_in = SignIns(connection)
         self.identities = Identities(connection)
         self.limits = Limits(connection)
         self.plans = Plans(connection)
         self.preferences = Preferences(connection)
         self.stream_proxies = StreamProxies(connection, vault)
         self.stream_rights = StreamRights(connection)
+        self.held_copies = HeldCopies(connection)
         self.library_usage = Usage(connection)
         self.repeats = Repeats(connection)
         self.key_marks = MasterKeyMarks(connection)
