@@ -149,6 +149,13 @@ class Settings(BaseSettings):
     gateway_audit_days: int = Field(90, ge=1, description="How many days gateway calls stay in the audit.")
     webhook_log_days: int = Field(30, ge=1, description="How many days sent webhooks stay in the delivery log.")
     streams_per_user: int = Field(64, ge=1, description="How many files one user may be reading at the same time.")
+    availability_probes_per_day: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="How often a day an account without a cache check may be tried by adding a torrent, looking and "
+        "removing it; 0 never.",
+    )
     playback_adopts: bool = Field(
         default=True,
         description="Whether playback that falls over may add a torrent to another account of the same user which has "

@@ -4,7 +4,8 @@ The three steps of a media job that need child processes live behind ``MediaWork
 works in the job's own folder and goes on where an earlier run left off.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import AsyncIterator, Callable, Container
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from sluicegate.core.media_jobs import MediaOptions
 
 __all__ = [
     "CODECS_BY_CONTAINER",
+    "DirectBytes",
     "DirectFile",
     "FetchedMedia",
     "LiveStatus",
@@ -26,6 +28,7 @@ __all__ = [
     "OnFacts",
     "OnProgress",
     "ShapedMedia",
+    "StreamFacts",
 ]
 
 
@@ -164,7 +167,7 @@ class FetchedMedia:
         facts: what the page said.
         strategy: how the bytes came: ``http``, ``hls``, ``dash``, ``live``; ``direct`` when we fetched a plain file.
         retries: requests that had to be repeated.
-        extract_ms, download_ms: measured durations.
+        extract_ms, download_ms, subtitle_ms: measured durations; None for subtitles that were not looked for.
         subtitle: a file ``subtitle.<language>.vtt`` in WebVTT, when wanted and present.
         thumbnail: a picture file (jpg, png or webp), when wanted and present.
     """
@@ -175,6 +178,7 @@ class FetchedMedia:
     retries: int = 0
     extract_ms: int = 0
     download_ms: int = 0
+    subtitle_ms: int | None = None
     subtitle: Path | None = None
     thumbnail: Path | None = None
 
@@ -212,6 +216,53 @@ class ShapedMedia:
     mux_ms: int
 
 
+class StreamFacts(Protocol):
+    """What the beginning of a file tells about its streams; None where it does not tell."""
+
+    @property
+    def video(self) -> str | None:
+        """Codec of the picture, as containers spell it."""
+
+    @property
+    def audio(self) -> str | None:
+        """Codec of the sound."""
+
+    @property
+    def width(self) -> int | None:
+        """Pixels."""
+
+    @property
+    def height(self) -> int | None:
+        """Pixels."""
+
+
+class DirectBytes(Protocol):
+    """A plain media file on its way.
+
+    Attributes:
+        file: what it is.
+        name: what it is called, without an extension; "" without a name.
+        streams: what its first bytes tell.
+        retries: requests that had to be repeated.
+        received: bytes so far.
+        waited: seconds spent waiting for the host.
+    """
+
+    file: DirectFile
+    name: str
+    retries: int
+    received: int
+    waited: float
+
+    @property
+    def streams(self) -> StreamFacts:
+        """What its first bytes tell."""
+
+    def read(self, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from ``start`` to the end; raises UpstreamError when they cannot be had."""
+        ...
+
+
 class MediaWorkshop(Protocol):
     """Reads pages, fetches media and shapes files, each in child processes with limits.
 
@@ -241,12 +292,36 @@ class MediaWorkshop(Protocol):
         """Reads the page without fetching its media; a collection is listed up to a limit, not opened."""
         ...
 
+    async def is_page(self, url: str) -> bool:
+        """True when the address answers a page or a feed, False for a file, a playlist of pieces, or nothing."""
+        ...
+
+    def open_direct(self, url: str) -> AbstractAsyncContextManager["DirectBytes | None"]:
+        """The plain media file behind the address, or None for everything else; it has no errors of its own."""
+        ...
+
+    def check_room(self, size: int | None) -> None:
+        """Looks whether the work folder's disk has room for ``size`` more bytes.
+
+        Raises:
+            StorageFull: it has not.
+        """
+        ...
+
     async def fetch(
-        self, url: str, options: MediaOptions, folder: Path, *, on_progress: OnProgress, on_facts: OnFacts | None = None
+        self,
+        url: str,
+        options: MediaOptions,
+        folder: Path,
+        *,
+        on_progress: OnProgress,
+        on_facts: OnFacts | None = None,
+        max_bytes: int | None = None,
     ) -> FetchedMedia:
         """Fetches the media that fits ``options`` best into ``folder``; of a collection, the first item.
 
-        A second call with the same arguments returns what the first one finished, or resumes it.
+        A second call with the same arguments returns what the first one finished, or resumes it. ``max_bytes`` lowers
+        the workshop's own limit.
         """
         ...
 

@@ -35,7 +35,8 @@ _POLL: Final = timedelta(seconds=5)
 _LEAST_POLL: Final = timedelta(seconds=0.25)
 """While tasks wait behind a limit, PgQueuer looks this often."""
 _BATCH: Final = 10
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 640
+"""Of all kinds; 500 media jobs may wait for slow hosts while everything else goes on."""
 _UNWIND_SECONDS: Final = 10.0
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
 _PRUNE: Final = "prune_task_log"

@@ -72,6 +72,7 @@ class Fetched(msgspec.Struct, frozen=True, tag="fetched"):
     retries: int
     extract_ms: int
     download_ms: int
+    subtitle_ms: int | None = None
     subtitle: str | None = None
     thumbnail: str | None = None
 

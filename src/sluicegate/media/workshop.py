@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Container
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Container
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,8 +16,17 @@ from uuid import UUID
 import imageio_ffmpeg
 import msgspec
 
-from sluicegate.core.errors import ExtractionFailed, ForbiddenAddress, InternalError, MediaRestricted, NoMedia, NotReady
+from sluicegate.core.errors import (
+    ExtractionFailed,
+    ForbiddenAddress,
+    InternalError,
+    MediaRestricted,
+    NoMedia,
+    NotReady,
+    StorageFull,
+)
 from sluicegate.core.media import (
+    DirectBytes,
     FetchedMedia,
     MediaFacts,
     MediaProgress,
@@ -27,6 +37,7 @@ from sluicegate.core.media import (
 )
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.media.child import ChildLimits
+from sluicegate.media.direct import DirectReader
 from sluicegate.media.extract import Extraction, checked_url, extract
 from sluicegate.media.ffmpeg import Ffmpeg
 from sluicegate.media.mux import shape
@@ -59,6 +70,7 @@ class WorkshopLimits:
         media_bytes: of all fetched files together, and of the result.
         probe_seconds, fetch_seconds, shape_seconds: longest duration of each step.
         entries: most items listed of a collection.
+        disk_reserve: bytes of the work folder's disk that stay free.
     """
 
     media_bytes: int = 64 * _GIB
@@ -66,6 +78,7 @@ class WorkshopLimits:
     fetch_seconds: float = 6 * 3600.0
     shape_seconds: float = 6 * 3600.0
     entries: int = 500
+    disk_reserve: int = 512 << 20
 
 
 class Workshop:
@@ -75,12 +88,20 @@ class Workshop:
         root: folder that holds the work folders.
         lease: the way out for the children that read pages.
         limits: what one job may use.
+        direct: reads plain files; None leaves them to the children as well.
         ffmpeg: the program; by default the wheel's, or the system's where the wheel has none.
     """
 
     def __init__(
-        self, root: Path, lease: ProxyLease, *, limits: WorkshopLimits | None = None, ffmpeg: Path | None = None
+        self,
+        root: Path,
+        lease: ProxyLease,
+        *,
+        limits: WorkshopLimits | None = None,
+        direct: DirectReader | None = None,
+        ffmpeg: Path | None = None,
     ) -> None:
+        self._direct = direct
         self._rooms = WorkRooms(root)
         self._root = root
         self._lease = lease
@@ -110,8 +131,36 @@ class Workshop:
             await self._extract(url, MediaOptions(), Path(folder), limits, extraction, fetch=False)
         return _present(extraction.facts)
 
+    async def is_page(self, url: str) -> bool:
+        """See ``MediaWorkshop.is_page``."""
+        checked_url(url)
+        return await self._direct.looks_like_page(url) if self._direct else True
+
+    @asynccontextmanager
+    async def open_direct(self, url: str) -> AsyncIterator[DirectBytes | None]:
+        """See ``MediaWorkshop.open_direct``."""
+        checked_url(url)
+        if self._direct is None:
+            yield None
+            return
+        async with self._direct.open(url) as source:
+            yield source
+
+    def check_room(self, size: int | None) -> None:
+        """See ``MediaWorkshop.check_room``."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if shutil.disk_usage(self._root).free - self._limits.disk_reserve < (size or 1):
+            raise StorageFull("The disk of the work folder has no room for this media.")
+
     async def fetch(
-        self, url: str, options: MediaOptions, folder: Path, *, on_progress: OnProgress, on_facts: OnFacts | None = None
+        self,
+        url: str,
+        options: MediaOptions,
+        folder: Path,
+        *,
+        on_progress: OnProgress,
+        on_facts: OnFacts | None = None,
+        max_bytes: int | None = None,
     ) -> FetchedMedia:
         """See ``MediaWorkshop.fetch``."""
         checked_url(url)
@@ -120,7 +169,7 @@ class Workshop:
             return done
         extraction = Extraction(on_facts=on_facts or (lambda _: None), on_progress=_translated(on_progress))
         limits = self._child_limits(self._limits.fetch_seconds, memory=2 * _GIB)
-        await self._extract(url, options, folder, limits, extraction, fetch=True)
+        await self._extract(url, options, folder, limits, extraction, fetch=True, max_bytes=max_bytes)
         fetched = await asyncio.to_thread(_collected, extraction, folder)
         if fetched.subtitle is not None:
             fetched = replace(fetched, subtitle=await as_webvtt(self._ffmpeg, fetched.subtitle, folder=folder))
@@ -142,8 +191,10 @@ class Workshop:
         extraction: Extraction,
         *,
         fetch: bool,
+        max_bytes: int | None = None,
     ) -> None:
-        traffic = Traffic(limit=self._limits.media_bytes + _DOCUMENT_BYTES)
+        most = min(self._limits.media_bytes, max_bytes or self._limits.media_bytes)
+        traffic = Traffic(limit=most + _DOCUMENT_BYTES)
         async with self._lease(traffic) as proxy:
             port = urlsplit(proxy).port if proxy else None
             order = Order(
@@ -159,7 +210,7 @@ class Workshop:
                 subtitles=options.download_subtitles,
                 thumbnail=options.download_thumbnail,
                 from_start=options.live_from_start,
-                max_bytes=self._limits.media_bytes,
+                max_bytes=most,
                 max_entries=self._limits.entries,
                 max_seconds=options.max_duration,
             )
@@ -217,6 +268,7 @@ def _collected(extraction: Extraction, folder: Path) -> FetchedMedia:
         retries=report.retries,
         extract_ms=report.extract_ms,
         download_ms=report.download_ms,
+        subtitle_ms=report.subtitle_ms,
         subtitle=_inside(folder, report.subtitle) if report.subtitle else None,
         thumbnail=_inside(folder, report.thumbnail) if report.thumbnail else None,
     )

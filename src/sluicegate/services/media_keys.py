@@ -11,14 +11,18 @@ __all__ = ["BASE_FOLDER", "media_keys", "shown_key"]
 BASE_FOLDER = "videos"
 
 
-def media_keys(job: MediaJob, title: str | None, extension: str) -> Iterator[str]:
+def media_keys(
+    job: MediaJob, title: str | None, extension: str, prefix: tuple[str, str] | None = None
+) -> Iterator[str]:
     """Candidates in order: the plain name, then the same with a part of the job's id, which cannot be taken.
 
-    Users share one storage here, so every key begins with its owner's id.
+    Users share the storage of this machine, so every key there begins with its owner's id. In a bucket of the user's
+    own, ``prefix`` says what comes first: ``folder_prefix`` and ``base_folder``.
     """
     folder = "/".join(safe_segment(part, fallback="folder") for part in (job.options.folder or "").split("/") if part)
     stem = safe_segment(job.options.filename or title or "", fallback=f"media-{str(job.id)[:8]}")
-    base = "/".join(part for part in (_owner(job.user_id), BASE_FOLDER, folder) if part)
+    roots = (_owner(job.user_id), BASE_FOLDER) if prefix is None else tuple(part.strip("/") for part in prefix)
+    base = "/".join(part for part in (*roots, folder) if part)
     yield f"{base}/{safe_segment(f'{stem}.{extension}', fallback='media')}"
     yield f"{base}/{safe_segment(f'{stem} [{str(job.id)[:8]}].{extension}', fallback='media')}"
     yield f"{base}/{job.id}.{extension}"

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Final
 
 from sluicegate.core.clock import SystemClock
-from sluicegate.core.media_events import NoMediaEvents
 from sluicegate.core.media_targets import LocalTargets
 from sluicegate.core.ports import Changes
 from sluicegate.db.database import Database, open_database
@@ -19,6 +18,8 @@ from sluicegate.services.absence import SyncRules
 from sluicegate.services.account_looks import AccountLooks
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.accounts import AccountService
+from sluicegate.services.availability import AvailabilityService
+from sluicegate.services.availability_probing import AvailabilityProbing
 from sluicegate.services.blocklist import BlocklistService
 from sluicegate.services.cascade import CascadeService
 from sluicegate.services.cascade_preferences import CascadePreferenceService
@@ -29,6 +30,7 @@ from sluicegate.services.keys import KeyService
 from sluicegate.services.leftovers import LeftoverService
 from sluicegate.services.library import LibraryService
 from sluicegate.services.master_key import check_master_key
+from sluicegate.services.media_webhooks import MediaWebhooks
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.recascade import RecascadeService
 from sluicegate.services.simulate import SimulateService
@@ -88,6 +90,7 @@ class Installation:
     users: UserService
     keys: KeyService
     gateway: Gateway
+    availability: AvailabilityService
     vault: AesVault
     sandbox: str | None
     accounts: AccountService
@@ -157,8 +160,30 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         playback = playback_service(settings, transactions, providers, storages, http, links, clock, rules=rules)
         media = await stack.enter_async_context(
             media_parts(
-                settings, transactions, http, storages, links, LocalTargets(), NoMediaEvents(), clock, blocklist
+                settings, transactions, http, storages, links, LocalTargets(), MediaWebhooks(outbox), clock, blocklist
             )
+        )
+        gateway = Gateway.of(
+            transactions,
+            providers,
+            vault,
+            keys,
+            clock,
+            allowance=_rates(settings),
+            retention=timedelta(days=settings.gateway_audit_days),
+            gate=blocklist,
+        )
+        probing = AvailabilityProbing(
+            transactions, providers, ledger, gateway.learned, per_day=settings.availability_probes_per_day
+        )
+        stack.push_async_callback(probing.aclose)
+        availability = AvailabilityService(
+            transactions,
+            providers,
+            gateway.learned,
+            clock,
+            share_copies=settings.share_copies,
+            curious=probing.consider,
         )
         yield Installation(
             settings=settings,
@@ -173,16 +198,8 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             changes=database.changes,
             users=UserService(transactions, clock),
             keys=keys,
-            gateway=Gateway.of(
-                transactions,
-                providers,
-                vault,
-                keys,
-                clock,
-                allowance=_rates(settings),
-                retention=timedelta(days=settings.gateway_audit_days),
-                gate=blocklist,
-            ),
+            gateway=gateway,
+            availability=availability,
             vault=vault,
             sandbox=sandbox,
             accounts=accounts,

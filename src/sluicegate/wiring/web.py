@@ -17,14 +17,15 @@ from sluicegate.settings import Role
 from sluicegate.surfaces.events import routes as events
 from sluicegate.surfaces.gateway import management_routes as management
 from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
+from sluicegate.surfaces.library import availability_routes as library_availability
 from sluicegate.surfaces.library import billing_routes as library_billing
 from sluicegate.surfaces.library import people_routes as library_people
 from sluicegate.surfaces.library import playback_routes as library_playback
 from sluicegate.surfaces.library import routes as library
 from sluicegate.surfaces.library import sync_routes as library_sync
 from sluicegate.surfaces.library.errors import answer_error as library_error
+from sluicegate.surfaces.media_jobs import account_routes, batch_routes, webhook_routes
 from sluicegate.surfaces.media_jobs import routes as media_jobs
-from sluicegate.surfaces.media_jobs import webhook_routes
 from sluicegate.surfaces.media_jobs.errors import answer_error as media_error
 from sluicegate.surfaces.ops import routes as ops
 from sluicegate.surfaces.ops.metrics import Metrics
@@ -45,14 +46,17 @@ __all__ = ["make_app"]
 
 _ErrorAnswer = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
 
-_DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {"/v1": library_error, "/jobs": media_error, "/webhooks": media_error}
+_MEDIA_PATHS: Final = ("/jobs", "/batch", "/metadata", "/usage", "/dashboard")
+_DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {"/v1": library_error, "/webhooks": media_error} | dict.fromkeys(
+    _MEDIA_PATHS, media_error
+)
 """Whose words a path speaks when no route takes it: the framework decides that before it asks a router."""
 
 
 DOCUMENTS: Final = (
     SurfaceDocument("library", "Torrent library", ("/v1",), "Magnets, torrents and links become files you can stream."),
     SurfaceDocument("gateway", "Gateway management", ("/v1/gateway",), "Vault, keys, policies, add-ons, history."),
-    SurfaceDocument("media-jobs", "Media jobs", ("/jobs",), "Pages and playlists become media files."),
+    SurfaceDocument("media-jobs", "Media jobs", _MEDIA_PATHS, "Pages and playlists become media files."),
     SurfaceDocument("webhooks", "Webhooks", ("/webhooks",), "Who is told about jobs, and what became of each message."),
     SurfaceDocument("operations", "Operations", ("/healthz", "/readyz", "/metrics"), "For whoever runs this server."),
 )
@@ -121,12 +125,17 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
                 patience=installation.settings.submit_patience,
             )
         ),
-        library_playback.router(library_playback.PlaybackServices(installation.playback, keys)),
+        library_playback.router(
+            library_playback.PlaybackServices(installation.playback, keys, installation.people.usage)
+        ),
+        library_availability.router(
+            library_availability.AvailabilityServices(installation.availability, keys, installation.clock)
+        ),
         library_sync.router(
             library_sync.SyncServices(installation.sync, installation.looks, installation.tombstones, keys)
         ),
         management.router(management.ManagementServices(installation.gateway, installation.accounts, keys)),
-        media_jobs.router(media_jobs.MediaServices(installation.media_jobs, keys)),
+        *_media_surface(installation),
         webhook_routes.router(webhook_routes.WebhookServices(installation.webhooks, keys)),
         library_people.router(_people(installation)),
         library_billing.router(_billing(installation)),
@@ -158,6 +167,19 @@ def _billing(installation: Installation) -> library_billing.BillingServices:
 def _metrics_door(installation: Installation) -> Guard:
     token = installation.settings.metrics_token
     return metrics_guard(installation.settings.metrics_from, Secret(token.get_secret_value()) if token else None)
+
+
+def _media_surface(installation: Installation) -> list[Router]:
+    parts = installation.media
+    services = media_jobs.MediaServices(
+        jobs=parts.jobs,
+        batches=parts.batches,
+        usage=parts.usage,
+        pages=parts.pages,
+        keys=installation.keys,
+        changes=installation.changes,
+    )
+    return [media_jobs.router(services), batch_routes.router(services), *account_routes.routers(services)]
 
 
 def _probes(installation: Installation) -> dict[str, Probe]:

@@ -38,11 +38,13 @@ def _fetch(
     tally = Tally(report, formats, order.max_bytes)
     tracks = tuple(fetch_track(reader, order, form, number, tally) for number, form in enumerate(formats))
     ended = time.monotonic()
+    subtitle = fetch_subtitle(reader, order, info) if order.subtitles else None
     return Fetched(
         tracks=tracks,
         retries=reader.retries.count,
         extract_ms=round((started - begun) * 1000),
         download_ms=round((ended - started) * 1000),
-        subtitle=fetch_subtitle(reader, order, info) if order.subtitles else None,
+        subtitle_ms=round((time.monotonic() - ended) * 1000) if order.subtitles else None,
+        subtitle=subtitle,
         thumbnail=fetch_thumbnail(reader, order, info) if order.thumbnail else None,
     )

@@ -1,1 +1,1 @@
-"""The media jobs API: ``/jobs`` (fact sheet: media jobs)."""
+"""The media jobs API: ``/jobs``, ``/batch``, ``/metadata``, ``/usage``, ``/dashboard`` (fact sheet: media jobs)."""

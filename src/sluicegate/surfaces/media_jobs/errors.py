@@ -11,6 +11,8 @@ from litestar.types import ExceptionHandlersMap
 
 from sluicegate.core import errors
 from sluicegate.core.errors import SluicegateError
+from sluicegate.core.media_usage import GIB
+from sluicegate.services.media_usage import StorageQuotaExceeded
 from sluicegate.surfaces.media_jobs.schemas import ErrorBody
 
 __all__ = ["EXCEPTION_HANDLERS", "answer_error", "status_of"]
@@ -47,13 +49,20 @@ def status_of(error: SluicegateError | type[SluicegateError]) -> int:
     return next(_STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in _STATUSES)
 
 
-def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
+def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Renders any exception."""
+    if isinstance(error, StorageQuotaExceeded):
+        return Response(_quota(error), status_code=403, media_type="application/json")
     if isinstance(error, SluicegateError):
         headers = {}
         if error.retry_after is not None:
             headers["retry-after"] = str(max(0, math.ceil(error.retry_after)))
-        words = "Job not found" if type(error) is errors.NotFound else error.detail
+        words = error.detail
+        if isinstance(error, errors.Unauthenticated):
+            # Both sentences are fixed by the contract (section 1.1).
+            words = "Invalid API Key" if request.headers.get("x-api-key") else "Missing x-api-key header"
+        elif type(error) is errors.NotFound:
+            words = "Batch not found" if request.scope["path"].startswith("/batch/") else "Job not found"
         return _answer(words, status_of(error), headers)
     if isinstance(error, HTTPException) and error.status_code < 500:
         headers = {name: value for name, value in (error.headers or {}).items() if name.lower() in _KEPT_HEADERS}
@@ -67,6 +76,12 @@ EXCEPTION_HANDLERS: Final[ExceptionHandlersMap] = {
     HTTPException: answer_error,
     Exception: answer_error,
 }
+
+
+def _quota(error: StorageQuotaExceeded) -> dict[str, str]:
+    """The contract's only error with more than one field (section 10.2)."""
+    limit, used = f"{error.limit / GIB:.2f}", f"{error.used / GIB:.2f}"
+    return {"error": error.detail, "limit_gb": limit, "used_gb": used, "message": error.message}
 
 
 def _answer(words: str, status: int, headers: Mapping[str, str]) -> Response[ErrorBody]:

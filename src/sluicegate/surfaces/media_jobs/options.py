@@ -6,16 +6,19 @@ from typing import Final
 from sluicegate.core.errors import InvalidInput
 from sluicegate.core.media import CODECS_BY_CONTAINER
 from sluicegate.core.media_jobs import MediaOptions
-from sluicegate.surfaces.media_jobs.schemas import CreateJob
+from sluicegate.core.web_links import parse_link
+from sluicegate.surfaces.media_jobs.schemas import CreateJob, Options
 
 __all__ = [
     "AUDIO",
     "AUDIO_CODECS",
     "BITRATES",
+    "BULK_MAX",
     "CRF_MAX",
     "FILENAME_MAX",
     "FOLDER_MAX",
     "PRESETS",
+    "PRIORITY_MAX",
     "RESOLUTIONS",
     "VIDEO",
     "VIDEO_CODECS",
@@ -33,9 +36,11 @@ _CLOCK: Final = re.compile(r"(?:(?:(\d{1,3}):)?([0-5]?\d):)?(\d{1,6}(?:\.\d{1,3}
 FOLDER_MAX: Final = 200
 FILENAME_MAX: Final = 255
 CRF_MAX: Final = 51
+PRIORITY_MAX: Final = 9
+BULK_MAX: Final = 100
 
 
-def read_options(body: CreateJob) -> MediaOptions:
+def read_options(body: Options, filename: str | None = None) -> MediaOptions:
     """Checks every option and every rule between options.
 
     Raises:
@@ -58,7 +63,9 @@ def read_options(body: CreateJob) -> MediaOptions:
     if body.max_duration is not None and body.max_duration < 1:
         raise InvalidInput("max_duration must be at least 1 second", field="max_duration")
     _check_folder(body.folder)
-    _check_filename(body.filename)
+    _check_filename(filename)
+    _check_priority(body)
+    _check_webhook(body)
     start, end = _seconds("clip_start", body.clip_start), _seconds("clip_end", body.clip_end)
     if end is not None and end <= (start or 0.0):
         raise InvalidInput("clip_end must be greater than clip_start", field="clip_end")
@@ -71,7 +78,7 @@ def read_options(body: CreateJob) -> MediaOptions:
         quality_preset=body.quality_preset,
         max_resolution=body.max_resolution,
         audio_only=audio_only,
-        filename=body.filename or None,
+        filename=filename or None,
         folder=body.folder,
         clip_start=start,
         clip_end=end,
@@ -81,12 +88,30 @@ def read_options(body: CreateJob) -> MediaOptions:
         live_from_start=body.live_from_start,
         max_duration=body.max_duration,
         wait_for_video=body.wait_for_video,
+        webhook_url=body.webhook_url,
+        enable_progress_webhook=body.enable_progress_webhook,
     )
 
 
 def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise InvalidInput(f"{field} must be one of: {', '.join(allowed)}", field=field.partition(" ")[0])
+
+
+def _check_priority(body: Options) -> None:
+    if isinstance(body, CreateJob) and abs(body.priority) > PRIORITY_MAX:
+        raise InvalidInput(f"priority must be between -{PRIORITY_MAX} and {PRIORITY_MAX}", field="priority")
+
+
+def _check_webhook(body: Options) -> None:
+    if body.webhook_url is None:
+        if body.enable_progress_webhook:
+            raise InvalidInput("enable_progress_webhook needs a webhook_url", field="enable_progress_webhook")
+        return
+    try:
+        parse_link(body.webhook_url)
+    except InvalidInput as error:
+        raise InvalidInput(f"webhook_url: {error.detail}", field="webhook_url") from error
 
 
 def _check_folder(folder: str | None) -> None:

@@ -1,0 +1,100 @@
+"""Progress of a running media job: noted in memory as it comes, written to the row about once a second."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
+
+from sluicegate.core.media import MediaProgress
+from sluicegate.core.media_events import ProgressStage
+from sluicegate.core.media_jobs import MediaJob, MediaStep
+from sluicegate.core.ports import UnitOfWork, UnitOfWorkFactory
+from sluicegate.services.media_settling import MediaSettling
+
+__all__ = ["Meter", "ProgressWriter"]
+
+_WRITE_EVERY: Final = 1.0
+_SHARE: Final = {MediaStep.DOWNLOADING: (0.0, 0.7), MediaStep.MUXING: (0.7, 0.95), MediaStep.UPLOADING: (0.95, 1.0)}
+"""How much of the bar each step takes; a convention for people, not a measurement."""
+
+_BEGINS: Final = {
+    MediaStep.DOWNLOADING: ProgressStage.DOWNLOADING,
+    MediaStep.MUXING: ProgressStage.MUXING,
+    MediaStep.UPLOADING: ProgressStage.UPLOADING,
+}
+_ENDS: Final = {
+    MediaStep.DOWNLOADING: ProgressStage.DOWNLOAD_COMPLETE,
+    MediaStep.MUXING: ProgressStage.MUX_COMPLETE,
+}
+
+
+@dataclass(slots=True)
+class Meter:
+    """The newest progress of the running step; the writer looks at it once a second."""
+
+    step: MediaStep
+    fraction: float = 0.0
+    done: int = 0
+    total: int | None = None
+    speed: float | None = None
+
+    def note(self, progress: MediaProgress) -> None:
+        """Called by whoever does the work."""
+        self.done, self.total, self.speed = progress.done, progress.total, progress.speed
+        if progress.fraction is not None:
+            self.fraction = max(self.fraction, min(progress.fraction, 1.0))
+
+    @property
+    def overall(self) -> float:
+        """0.0 to 1.0 over all steps."""
+        start, stop = _SHARE[self.step]
+        return start + (stop - start) * self.fraction
+
+    def on(self, job: MediaJob) -> MediaJob:
+        """The job with this progress, which never goes backwards."""
+        progress = max(job.progress, round(self.overall, 4))
+        return replace(
+            job, step=self.step, progress=progress, bytes_done=self.done, bytes_total=self.total, speed=self.speed
+        )
+
+
+class ProgressWriter:
+    """Writes steps and progress of jobs, and tells the stages they reach."""
+
+    def __init__(self, transactions: UnitOfWorkFactory, settling: MediaSettling) -> None:
+        self._transactions = transactions
+        self._settling = settling
+
+    @asynccontextmanager
+    async def step(self, job_id: UUID, step: MediaStep) -> AsyncIterator[Meter]:
+        """The job is in ``step`` inside the block; a block that ends well has completed it."""
+        meter = Meter(step)
+        await self._write(job_id, meter, _BEGINS[step])
+        writer = asyncio.create_task(self._write_often(job_id, meter))
+        try:
+            yield meter
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+        if step in _ENDS:
+            await self._write(job_id, meter, _ENDS[step])
+
+    async def _write_often(self, job_id: UUID, meter: Meter) -> None:
+        written = (meter.done, meter.fraction)
+        while True:
+            await asyncio.sleep(_WRITE_EVERY)
+            if (meter.done, meter.fraction) != written:
+                written = (meter.done, meter.fraction)
+                await self._write(job_id, meter, None)
+
+    async def _write(self, job_id: UUID, meter: Meter, stage: ProgressStage | None) -> None:
+        async with self._transactions() as tx:
+            job = await tx.media_jobs.get(job_id, lock=True)
+            if not job.state.over:
+                await self._put(tx, await tx.media_jobs.update(meter.on(job)), stage)
+
+    async def _put(self, tx: UnitOfWork, job: MediaJob, stage: ProgressStage | None) -> None:
+        if stage is not None:
+            await self._settling.reached(tx, job, stage)
