@@ -109,14 +109,16 @@ async def log(
     services: _Services,
     limit: Annotated[int, QueryParameter(description="Rows; 1 to 200, others are clamped.")] = _LIMIT_DEFAULT,
     offset: Annotated[int, QueryParameter(ge=0, le=_OFFSET_MAX, description="Rows to skip.")] = 0,
-    state: Annotated[DeliveryState | None, QueryParameter(description="Only deliveries in this state.")] = None,
+    wanted: Annotated[
+        DeliveryState | None, QueryParameter(query="state", description="Only deliveries in this state.")
+    ] = None,
     endpoint_id: Annotated[UUID | None, QueryParameter(description="Only those to this endpoint.")] = None,
     job_id: Annotated[UUID | None, QueryParameter(description="Only those about this job.")] = None,
 ) -> shapes.DeliveryList:
     """One page of what was sent, is on its way, or was given up."""
     limit = max(1, min(limit, _LIMIT_MAX))
     rows = await services.webhooks.log(
-        caller.user_id, limit=limit, offset=offset, state=state, endpoint_id=endpoint_id, job_id=job_id
+        caller.user_id, limit=limit, offset=offset, state=wanted, endpoint_id=endpoint_id, job_id=job_id
     )
     return shapes.DeliveryList([shapes.delivery_body(row) for row in rows], limit, offset)
 
