@@ -1,5 +1,6 @@
 """Feeds, the blocklist and the Stremio add-on of an installation, put together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
@@ -8,6 +9,8 @@ from sluicegate.services.blocked_jobs import BlockedJobs
 from sluicegate.services.blocklist import BlocklistService
 from sluicegate.services.feed_poll import FeedPoller
 from sluicegate.services.feeds import FeedService
+from sluicegate.services.keys import KeyService
+from sluicegate.services.link_keys import LinkKeyService
 from sluicegate.services.outbound_feed import OutboundFeed
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.stremio import StremioService
@@ -29,6 +32,7 @@ class FeedParts:
     poller: FeedPoller
     outbound: OutboundFeed
     stremio: StremioService
+    link_keys: LinkKeyService
 
 
 def blocklist_service(
@@ -46,6 +50,8 @@ def feed_parts(
     blocklist: BlocklistService,
     submit: SubmitService,
     playback: PlaybackService,
+    keys: KeyService,
+    base_url: Callable[[], str],
     clock: Clock,
 ) -> FeedParts:
     """The services of one process."""
@@ -57,4 +63,5 @@ def feed_parts(
         poller=FeedPoller(transactions, reader, submit, clock, blocklist),
         outbound=OutboundFeed(transactions),
         stremio=StremioService(transactions, titles, playback),
+        link_keys=LinkKeyService(keys, base_url),
     )

@@ -205,7 +205,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             accounts=accounts,
             submit=submit,
             blocklist=blocklist,
-            feeds=feed_parts(settings, transactions, http, blocklist, submit, playback, clock),
+            feeds=feed_parts(settings, transactions, http, blocklist, submit, playback, keys, base_url, clock),
             library=LibraryService(transactions),
             sync=(sync := SyncService(transactions, providers, clock, sync_rules(settings))),
             looks=AccountLooks(transactions, sync, clock),

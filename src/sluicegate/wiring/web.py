@@ -15,10 +15,13 @@ from sluicegate.core.secrets import Secret
 from sluicegate.services.plans import BilledPlans
 from sluicegate.settings import Role
 from sluicegate.surfaces.events import routes as events
+from sluicegate.surfaces.feed import routes as feed
 from sluicegate.surfaces.gateway import management_routes as management
 from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
 from sluicegate.surfaces.library import availability_routes as library_availability
 from sluicegate.surfaces.library import billing_routes as library_billing
+from sluicegate.surfaces.library import feed_routes as library_feeds
+from sluicegate.surfaces.library import link_key_routes as library_link_keys
 from sluicegate.surfaces.library import people_routes as library_people
 from sluicegate.surfaces.library import playback_routes as library_playback
 from sluicegate.surfaces.library import routes as library
@@ -30,6 +33,9 @@ from sluicegate.surfaces.media_jobs.errors import answer_error as media_error
 from sluicegate.surfaces.ops import routes as ops
 from sluicegate.surfaces.ops.metrics import Metrics
 from sluicegate.surfaces.ops.probes import Probe
+from sluicegate.surfaces.stremio import routes as stremio
+from sluicegate.surfaces.stremio.cors import with_cors
+from sluicegate.surfaces.stremio.errors import answer_error as stremio_error
 from sluicegate.web.asgi import Application, Receive, Scope, Send
 from sluicegate.web.limits import BoundedBody
 from sluicegate.web.metrics_door import metrics_guard
@@ -47,9 +53,11 @@ __all__ = ["make_app"]
 _ErrorAnswer = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
 
 _MEDIA_PATHS: Final = ("/jobs", "/batch", "/metadata", "/usage", "/dashboard")
-_DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {"/v1": library_error, "/webhooks": media_error} | dict.fromkeys(
-    _MEDIA_PATHS, media_error
-)
+_DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {
+    "/v1": library_error,
+    "/webhooks": media_error,
+    "/stremio": stremio_error,
+} | dict.fromkeys(_MEDIA_PATHS, media_error)
 """Whose words a path speaks when no route takes it: the framework decides that before it asks a router."""
 
 
@@ -58,6 +66,7 @@ DOCUMENTS: Final = (
     SurfaceDocument("gateway", "Gateway management", ("/v1/gateway",), "Vault, keys, policies, add-ons, history."),
     SurfaceDocument("media-jobs", "Media jobs", _MEDIA_PATHS, "Pages and playlists become media files."),
     SurfaceDocument("webhooks", "Webhooks", ("/webhooks",), "Who is told about jobs, and what became of each message."),
+    SurfaceDocument("stremio", "Stremio add-on", ("/stremio",), "The library as a catalog, and streams for titles."),
     SurfaceDocument("operations", "Operations", ("/healthz", "/readyz", "/metrics"), "For whoever runs this server."),
 )
 """The API pages below ``/docs``."""
@@ -92,7 +101,8 @@ def make_app(installation: Installation) -> Application:
     )
     file_bytes = byte_server(installation)
     gateway = gateway_application(installation)
-    served = repeatable_requests(installation, _past_framework(file_bytes, gateway, cast("Application", app)))
+    opened = with_cors(cast("Application", app))
+    served = repeatable_requests(installation, _past_framework(file_bytes, gateway, opened))
     whole = BoundedBody(served, limit=_BODY_MAX)
     proxies = TrustedProxies.parse(installation.settings.trusted_proxies)
     return RealPeer(metrics.measuring(with_security_headers(whole)), proxies)
@@ -125,6 +135,7 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
                 patience=installation.settings.submit_patience,
             )
         ),
+        *_feeds(installation),
         library_playback.router(
             library_playback.PlaybackServices(installation.playback, keys, installation.people.usage)
         ),
@@ -180,6 +191,17 @@ def _media_surface(installation: Installation) -> list[Router]:
         changes=installation.changes,
     )
     return [media_jobs.router(services), batch_routes.router(services), *account_routes.routers(services)]
+
+
+def _feeds(installation: Installation) -> list[Router]:
+    parts, keys, base_url = installation.feeds, installation.people.callers, installation.base_url
+    attempts = installation.people.attempts
+    return [
+        library_feeds.router(library_feeds.FeedServices(parts.feeds, parts.poller, keys)),
+        library_link_keys.router(library_link_keys.LinkKeyServices(parts.link_keys, keys)),
+        feed.router(feed.OutboundServices(parts.outbound, keys, base_url, attempts)),
+        stremio.router(stremio.StremioServices(parts.stremio, keys, parts.link_keys, base_url, attempts)),
+    ]
 
 
 def _probes(installation: Installation) -> dict[str, Probe]:

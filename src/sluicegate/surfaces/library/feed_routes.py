@@ -1,0 +1,143 @@
+"""Routes of feeds: endpoints 14 to 18 of the library sheet with their aliases, and (ours) what was made of items."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+from uuid import UUID
+
+from litestar import Router, delete, get, patch, post
+from litestar.di import NamedDependency, Provide
+from litestar.openapi import ResponseSpec
+from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidation
+
+from sluicegate.core.errors import NotFound
+from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.ports import KeyVerifier
+from sluicegate.services.feed_poll import FeedPoller
+from sluicegate.services.feeds import FeedService
+from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
+from sluicegate.surfaces.library.feed_schemas import (
+    FeedBody,
+    FeedItemPageBody,
+    FeedPageBody,
+    FeedPatchBody,
+    FeedRequestBody,
+    PollBody,
+    change_of,
+    feed_body,
+    item_body,
+    poll_body,
+)
+from sluicegate.surfaces.library.schemas import ErrorBody
+from sluicegate.web.auth import Carrier, caller_of, key_guard
+from sluicegate.web.limits import FailedAttempts
+
+__all__ = ["FeedServices", "router"]
+
+_PAGE_DEFAULT: Final = 25
+_PAGE_MAX: Final = 100
+_OFFSET_MAX: Final = 2**31 - 1
+_BODY_MAX: Final = 64 * 1024
+
+_Id = Annotated[str, PathParameter(description="The feed's id.", schema_extra={"format": "uuid"})]
+_Limit = Annotated[int, QueryParameter(description="Items of a page; 1 to 100, others are clamped.")]
+_Offset = Annotated[int, QueryParameter(ge=0, le=_OFFSET_MAX, description="Items to skip.")]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedServices:
+    """What these routes call; ``callers`` verifies keys and tokens."""
+
+    feeds: FeedService
+    poller: FeedPoller
+    callers: KeyVerifier
+
+
+_Services = NamedDependency[SkipValidation[FeedServices]]
+_Caller = NamedDependency[SkipValidation[Key]]
+
+
+def router(services: FeedServices, *, attempts: FailedAttempts | None = None) -> Router:
+    """The routes below ``/v1``, for library keys and tokens."""
+    return Router(
+        path="/v1",
+        route_handlers=[page, add, change, remove, poll, items],
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "caller": Provide(caller_of, sync_to_thread=False),
+        },
+        guards=[key_guard(services.callers, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
+        exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=_BODY_MAX,
+        security=[{"library_key": []}],
+        tags=["feeds"],
+    )
+
+
+def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
+    return {
+        status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in (401, *statuses)
+    }
+
+
+def _both(path: str = "") -> list[str]:
+    """The suggested path and the alias that absorbs a wrong guess (sheet, section 4)."""
+    return [f"/rss-feeds{path}", f"/rss{path}"]
+
+
+@get(_both(), summary="List own feeds", responses=_refusals(400))
+async def page(
+    caller: _Caller, services: _Services, limit: _Limit = _PAGE_DEFAULT, offset: _Offset = 0
+) -> FeedPageBody:
+    """Oldest first."""
+    limit = max(1, min(limit, _PAGE_MAX))
+    feeds = await services.feeds.page(caller.user_id, limit=limit, offset=offset)
+    return FeedPageBody([feed_body(feed) for feed in feeds], limit, offset)
+
+
+@post(_both(), summary="Subscribe to a feed", responses=_refusals(400, 402, 413, 422))
+async def add(caller: _Caller, services: _Services, data: JSONBody[FeedRequestBody]) -> FeedBody:
+    """It is read within seconds; what it lists from before is not fetched."""
+    return feed_body(await services.feeds.add(caller.user_id, change_of(data)))
+
+
+@patch(_both("/{feed_id:str}"), summary="Change the given fields", responses=_refusals(400, 404, 413, 422))
+async def change(caller: _Caller, services: _Services, feed_id: _Id, data: JSONBody[FeedPatchBody]) -> FeedBody:
+    """Fields that are left out keep their value. A looser filter brings nothing old; a new URL is a new feed."""
+    return feed_body(await services.feeds.update(caller.user_id, _uuid(feed_id), change_of(data)))
+
+
+@delete(_both("/{feed_id:str}"), summary="Unsubscribe", responses=_refusals(404))
+async def remove(caller: _Caller, services: _Services, feed_id: _Id) -> None:
+    """The jobs that it made stay."""
+    await services.feeds.remove(caller.user_id, _uuid(feed_id))
+
+
+@post(
+    [*_both("/{feed_id:str}/poll"), *_both("/{feed_id:str}/fetch"), *_both("/{feed_id:str}/refresh")],
+    summary="Poll now",
+    responses=_refusals(404, 409),
+    status_code=200,
+)
+async def poll(caller: _Caller, services: _Services, feed_id: _Id) -> PollBody:
+    """The same reading, filtering and submitting as in its turn; a feed that cannot be read is told in ``error``."""
+    return poll_body(await services.poller.poll(_uuid(feed_id), user_id=caller.user_id))
+
+
+@get(_both("/{feed_id:str}/items"), summary="What was made of its items", responses=_refusals(400, 404))
+async def items(
+    caller: _Caller, services: _Services, feed_id: _Id, limit: _Limit = _PAGE_DEFAULT, offset: _Offset = 0
+) -> FeedItemPageBody:
+    """Newest first, with the reason of each decision."""
+    limit = max(1, min(limit, _PAGE_MAX))
+    found = await services.feeds.items(caller.user_id, _uuid(feed_id), limit=limit, offset=offset)
+    return FeedItemPageBody([item_body(item) for item in found], limit, offset)
+
+
+def _uuid(text: str) -> UUID:
+    """An id from the path; one that cannot be ours is as unknown as any other."""
+    try:
+        if len(text) == 36:
+            return UUID(text)
+    except ValueError:
+        pass
+    raise NotFound
