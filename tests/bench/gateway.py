@@ -52,11 +52,17 @@ class Gateway:
 
     def request(self, method: str, path: str, providers: str, body: bytes = b"", *, user: int = 0) -> bytes:
         """A request for a socket, on behalf of one of the users."""
+        return self._request(method, path, providers, f"Authorization: Bearer {self.keys[user]}", body)
+
+    def direct_request(self, method: str, path: str, providers: str, tokens: str) -> bytes:
+        """A request for a socket with the providers' own tokens."""
+        return self._request(method, path, providers, f"X-Relaygate-Provider-Api-Key: {tokens}", b"")
+
+    def _request(self, method: str, path: str, providers: str, credential: str, body: bytes) -> bytes:
         head = (
             f"{method} /api/v0.6-beta{path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
             f"X-Relaygate-Provider: {providers}\r\nX-Relaygate-Addon-Id: {_ADDON}\r\n"
-            f"X-Relaygate-Addon-Secret: {self.secret}\r\nAuthorization: Bearer {self.keys[user]}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"X-Relaygate-Addon-Secret: {self.secret}\r\n{credential}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 
@@ -75,31 +81,37 @@ class Gateway:
 
 @contextlib.contextmanager
 def gateway(*, users: int, providers: tuple[str, ...]) -> Iterator[Gateway]:
-    """Starts it with limits of the sandbox off; every user has an account at each provider (house names)."""
-    with data_folder() as data:
-        command = [_COMMAND, "serve", "--sandbox", "--data-dir", str(data), "--port", "0"]
-        with (data.parent / "server.log").open("ab") as log:
-            process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, env=os.environ | _SETTINGS, text=True
-            )
-        try:
-            assert process.stdout is not None
-            sandbox, url = _told(process.stdout)
-            secret, keys = asyncio.run(_furnish(data, users, providers))
-            made = Gateway(process.pid, int(url.rpartition(":")[2]), sandbox, secret, keys)
-            made.control("limits", {"provider": "*", "enabled": False})
-            yield made
-        finally:
-            process.terminate()
-            process.wait(60)
-            if process.stdout is not None:
-                process.stdout.close()
+    """Starts it with limits of the sandbox off; every user has an account at each provider (house names).
+
+    The worker, which runs the sandbox as well, and the web process are two, as in an installation of some size.
+    """
+    with data_folder() as data, _process(data, "worker") as (_, worker), _process(data, "web") as (process, web):
+        secret, keys = asyncio.run(_furnish(data, users, providers))
+        made = Gateway(process.pid, int(web["ready"].rpartition(":")[2]), worker["sandbox"], secret, keys)
+        made.control("limits", {"provider": "*", "enabled": False})
+        yield made
+
+
+@contextlib.contextmanager
+def _process(data: Path, role: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """A process of the installation, and the words and addresses that it told at its start."""
+    command = [_COMMAND, "serve", "--sandbox", "--role", role, "--data-dir", str(data), "--port", "0"]
+    with (data.parent / f"{role}.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=os.environ | _SETTINGS, text=True)
+    try:
+        assert process.stdout is not None
+        yield process, _told(process.stdout)
+    finally:
+        process.terminate()
+        process.wait(60)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 @contextlib.contextmanager
 def own_core(made: Gateway) -> Iterator[None]:
     """The process that answers has the first processor; whoever measures, the providers and the database the others."""
-    cores = sorted(os.sched_getaffinity(0))
+    cores = list(range(os.cpu_count() or 1))
     threads = [int(name.name) for name in Path(f"/proc/{made.pid}/task").iterdir()]
     for thread in threads:
         os.sched_setaffinity(thread, set(cores[:1]))
@@ -110,14 +122,13 @@ def own_core(made: Gateway) -> Iterator[None]:
         os.sched_setaffinity(0, set(cores))
 
 
-def _told(output: IO[str]) -> tuple[str, str]:
-    """The addresses of the sandbox and of the gateway."""
+def _told(output: IO[str]) -> dict[str, str]:
     told: dict[str, str] = {}
     for line in output:
         word, _, address = line.strip().partition(" ")
         told[word] = address
         if word == "ready":
-            return told["sandbox"], address
+            return told
     raise RuntimeError("the gateway does not start")
 
 

@@ -1,11 +1,14 @@
-"""The account ledger in the database: one statement per upstream call, exact over all processes.
+"""The account ledger in the database: exact over all processes, and one statement for whatever asks at the same time.
 
 Windows slide: a limit "250 calls in 60 seconds" holds for every 60 seconds, wherever they begin. Each call is a row
 until it no longer counts; the function ``ledger_take`` (migration 0002) looks, decides and writes under a lock of the
 account, in a transaction of its own.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,6 +16,7 @@ from sqlalchemy import delete, func, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from sluicegate.core.errors import SluicegateError
 from sluicegate.core.manifest import CallLimit
 from sluicegate.core.pacing import EVERY_CALL, Allowance, LimitState, RestState, Turn
 from sluicegate.core.ports import Clock
@@ -28,10 +32,45 @@ HOLD_SECONDS: Final = 60.0
 _MARGIN: Final = 0.05
 """Added to every window: our clock and the provider's do not tick together."""
 
+_BATCH: Final = 200
+"""Calls that one statement asks for at most; their accounts stay locked until it ends."""
+
 _TAKE: Final = text(
-    "SELECT wait, ticket, reason FROM ledger_take(:account, :calls, CAST(:scopes AS text[]), CAST(:counts AS int[]), "
-    "CAST(:spans AS float8[]), :keep, :hold, CAST(:ended AS bigint[]), CAST(:told AS timestamptz))"
+    """
+    SELECT turn.wait, turn.ticket, turn.reason
+    FROM unnest(CAST(:account AS text[]), CAST(:calls AS text[]), CAST(:scopes AS text[]), CAST(:counts AS text[]),
+            CAST(:spans AS text[]), CAST(:keep AS float8[]), CAST(:ended AS text[]))
+        WITH ORDINALITY AS asked (account, calls, scopes, counts, spans, keep, ended, place),
+        LATERAL ledger_take(asked.account, asked.calls, string_to_array(asked.scopes, ','),
+            CAST(string_to_array(asked.counts, ',') AS int[]), CAST(string_to_array(asked.spans, ',') AS float8[]),
+            asked.keep, :hold, CAST(string_to_array(asked.ended, ',') AS bigint[]), CAST(:told AS timestamptz)) AS turn
+    ORDER BY asked.place
+    """
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A call that waits for its turn; names of classes hold no commas."""
+
+    account: str
+    calls: str
+    allowances: Sequence[Allowance]
+    ended: tuple[int, ...]
+    turn: asyncio.Future[Turn]
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of ``ledger_take``; lists as text, since an array of arrays must be rectangular."""
+        spans = [allowance.limit.seconds + _MARGIN for allowance in self.allowances]
+        return {
+            "account": self.account,
+            "calls": self.calls,
+            "scopes": ",".join(allowance.limit.calls for allowance in self.allowances),
+            "counts": _listed(allowance.count for allowance in self.allowances),
+            "spans": _listed(spans),
+            "keep": max(spans, default=0.0),
+            "ended": _listed(self.ended),
+        }
 
 
 class DatabaseLedger:
@@ -48,25 +87,53 @@ class DatabaseLedger:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._clock = clock
         self._hold = hold
+        self._waiting: list[_Asked] = []
+        self._asking: asyncio.Task[None] | None = None
+        self._unused: defaultdict[str, tuple[int, ...]] = defaultdict(tuple)
 
     async def take(self, account: str, calls: str, allowances: Sequence[Allowance], *, ended: Sequence[int]) -> Turn:
-        """See the port."""
-        spans = [allowance.limit.seconds + _MARGIN for allowance in allowances]
-        values = {
-            "account": account,
-            "calls": calls,
-            "scopes": [allowance.limit.calls for allowance in allowances],
-            "counts": [allowance.count for allowance in allowances],
-            "spans": spans,
-            "keep": max(spans, default=0.0),
-            "hold": self._hold,
-            "ended": list(ended),
-            "told": self._told(),
-        }
-        with translated():
-            async with self._engine.connect() as connection:
-                row = (await connection.execute(_TAKE, values)).one()
-        return Turn(row.wait, row.ticket, row.reason or "")
+        """See the port. Whatever is asked while a statement is on its way goes together into the next one."""
+        turn: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Asked(account, calls, allowances, (*ended, *self._unused.pop(account, ())), turn))
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask(), name="account ledger")
+        return await turn
+
+    async def _ask(self) -> None:
+        while self._waiting:  # looked at without a wait before this ends: nothing can be left behind
+            asked: list[_Asked] = []
+            try:
+                with translated():
+                    async with self._engine.connect() as connection:
+                        while self._waiting:
+                            # In one order everywhere, so that two of these statements never wait for each other.
+                            asked = sorted(self._waiting[:_BATCH], key=lambda each: each.account)
+                            del self._waiting[:_BATCH]
+                            self._answer(asked, await self._turns(connection, asked))
+            except BaseException as error:
+                self._fail((*asked, *self._waiting), error)
+                self._waiting.clear()
+                if not isinstance(error, SluicegateError):
+                    raise
+
+    def _fail(self, asked: Iterable[_Asked], error: BaseException) -> None:
+        for each in asked:
+            if not each.turn.done():
+                each.turn.set_exception(error) if isinstance(error, Exception) else each.turn.cancel()
+
+    async def _turns(self, connection: AsyncConnection, asked: Sequence[_Asked]) -> list[Turn]:
+        rows = [each.values() for each in asked]
+        columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
+        found = await connection.execute(_TAKE, columns | {"hold": self._hold, "told": self._told()})
+        return [Turn(row.wait, row.ticket, row.reason or "") for row in found]
+
+    def _answer(self, asked: Sequence[_Asked], turns: Sequence[Turn]) -> None:
+        for each, turn in zip(asked, turns, strict=True):
+            if not each.turn.done():
+                each.turn.set_result(turn)
+            elif turn.ticket is not None:
+                # Whoever asked has gone: the call was never made, which is told with the account's next one.
+                self._unused[each.account] += (turn.ticket,)
 
     async def rest(self, account: str, calls: Sequence[str], seconds: float, reason: str) -> None:
         """See the port."""
@@ -118,6 +185,10 @@ class DatabaseLedger:
     async def _now(self, connection: AsyncConnection) -> datetime:
         told = self._told()
         return told if told is not None else (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+
+
+def _listed(numbers: Iterable[float]) -> str:
+    return ",".join(map(str, numbers))
 
 
 async def _state(connection: AsyncConnection, account: str, limit: CallLimit, now: datetime) -> LimitState:
