@@ -1,5 +1,8 @@
 """The byte server of an installation: its limits, and what ends its streams."""
 
+from uuid import UUID
+
+from sluicegate.core.usage import Counter
 from sluicegate.services.stream_rights import StreamRights
 from sluicegate.surfaces.bytes.open_streams import OpenStreams
 from sluicegate.surfaces.bytes.routes import application
@@ -15,4 +18,9 @@ def byte_server(installation: Installation) -> Application:
     rights = StreamRights(installation.database.transactions)
     streams = OpenStreams(per_user=installation.settings.streams_per_user)
     StreamWatch(streams, rights, installation.database.access_changes)
-    return application(installation.playback, installation.signer, streams=streams, keys=rights)
+    usage = installation.people.usage
+
+    def sent(user_id: UUID, count: int) -> None:
+        usage.count(user_id, Counter.BYTES_STREAMED, count)
+
+    return application(installation.playback, installation.signer, streams=streams, keys=rights, sent=sent)

@@ -4,7 +4,9 @@ This is raw ASGI: a player sends many small range requests, and the framework's 
 would cost more than the answer.
 """
 
+import contextlib
 import logging
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -18,7 +20,7 @@ from sluicegate.core.errors import InternalError, InvalidInput, SluicegateError,
 from sluicegate.surfaces.bytes.errors import send_error
 from sluicegate.surfaces.bytes.open_streams import OpenStreams
 from sluicegate.surfaces.bytes.recent_sources import RecentSources
-from sluicegate.web.asgi import Application, Message, Receive, Scope, Send
+from sluicegate.web.asgi import ZERO_COPY, Application, Message, Receive, Scope, Send
 from sluicegate.web.signing import Grant, TokenSigner
 from sluicegate.web.streaming import send_bytes
 
@@ -57,7 +59,12 @@ def router(
 
 
 def application(
-    playback: Playback, signer: TokenSigner, *, streams: OpenStreams | None = None, keys: KeyStanding | None = None
+    playback: Playback,
+    signer: TokenSigner,
+    *,
+    streams: OpenStreams | None = None,
+    keys: KeyStanding | None = None,
+    sent: Callable[[UUID, int], None] | None = None,
 ) -> Application:
     """The byte server as an ASGI application that takes paths beginning with ``/bytes/``.
 
@@ -66,6 +73,7 @@ def application(
         signer: reads tokens.
         streams: limits and ends open streams.
         keys: asked for links that were made on behalf of a key; without it such links are refused.
+        sent: told how many bytes a user was sent, at the end of each response.
     """
     open_streams = streams if streams is not None else OpenStreams()
 
@@ -79,7 +87,7 @@ def application(
         answer = _Started(send)
         try:
             grant = _granted(signer, scope)
-            with open_streams.hold(grant) as stream:
+            with open_streams.hold(grant) as stream, _counting(grant, answer, sent):
                 await _check_key(keys, grant)
                 source = await recent.get(grant)
                 await send_bytes(source, scope, receive, answer, download=_wants_download(scope))
@@ -99,15 +107,26 @@ def application(
 
 
 class _Started:
-    """A ``send`` that remembers whether an answer has begun."""
+    """A ``send`` that remembers whether an answer has begun, and how many bytes of it were sent."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
+        self.sent = 0
 
     async def __call__(self, message: Message) -> None:
         self.started = True
         await self._send(message)
+        self.sent += message["count"] if message["type"] == ZERO_COPY else len(message.get("body", b""))
+
+
+@contextlib.contextmanager
+def _counting(grant: Grant, answer: _Started, sent: Callable[[UUID, int], None] | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if sent is not None:
+            sent(grant.user_id, answer.sent)
 
 
 class _WrongMethod(InvalidInput):

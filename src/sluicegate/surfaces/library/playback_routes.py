@@ -12,10 +12,13 @@ from litestar.params import PathParameter, SkipValidation
 from sluicegate.core.errors import NotFound
 from sluicegate.core.keys import Key, KeyKind, TokenKey
 from sluicegate.core.ports import KeyVerifier
+from sluicegate.core.usage import Counter
 from sluicegate.services.playback import PlaybackService, Viewer
+from sluicegate.services.usage import UsageService
 from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.library.schemas import ErrorBody, StreamBody, stream_body
-from sluicegate.web.auth import Carrier, presented_key
+from sluicegate.web.auth import Carrier, caller_of, key_guard
+from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["PlaybackServices", "router"]
 
@@ -25,25 +28,27 @@ _Id = Annotated[str, PathParameter(description="The job's id.", schema_extra={"f
 
 @dataclass(frozen=True, slots=True)
 class PlaybackServices:
-    """What these routes call."""
+    """What these routes call; ``callers`` verifies keys and tokens, ``usage`` counts the links that were made."""
 
     playback: PlaybackService
-    keys: KeyVerifier
+    callers: KeyVerifier
+    usage: UsageService | None = None
 
 
 _Services = NamedDependency[SkipValidation[PlaybackServices]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
-def router(services: PlaybackServices) -> Router:
-    """The routes, for library keys (``Authorization: Bearer tu_…``)."""
+def router(services: PlaybackServices, *, attempts: FailedAttempts | None = None) -> Router:
+    """The routes, for library keys and tokens."""
     return Router(
         path="/v1/torrents",
         route_handlers=[stream],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(_authenticated),
+            "caller": Provide(caller_of, sync_to_thread=False),
         },
+        guards=[key_guard(services.callers, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
         exception_handlers=EXCEPTION_HANDLERS,
         security=[{"library_key": []}],
         tags=["library"],
@@ -52,10 +57,6 @@ def router(services: PlaybackServices) -> Router:
 
 def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
     return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
-
-
-async def _authenticated(request: _Request, services: _Services) -> Key:
-    return await services.keys.verify(presented_key(request.scope, Carrier.BEARER), KeyKind.LIBRARY)  # type: ignore[arg-type]
 
 
 @get(
@@ -69,6 +70,8 @@ async def stream(request: _Request, caller: _Caller, services: _Services, job_id
     key_id = None if isinstance(caller, TokenKey) else caller.id
     viewer = Viewer(request.client.host if request.client else None, key_id)
     answer = await services.playback.stream_link(caller.user_id, _uuid(job_id), _uuid(file_id), viewer=viewer)
+    if services.usage is not None:
+        services.usage.count(caller.user_id, Counter.STREAM_URLS_MINTED)
     return stream_body(answer)
 
 
