@@ -110,7 +110,7 @@ async def log(
     limit: Annotated[int, QueryParameter(description="Rows; 1 to 200, others are clamped.")] = _LIMIT_DEFAULT,
     offset: Annotated[int, QueryParameter(ge=0, le=_OFFSET_MAX, description="Rows to skip.")] = 0,
     wanted: Annotated[
-        DeliveryState | None, QueryParameter(query="state", description="Only deliveries in this state.")
+        DeliveryState | None, QueryParameter(name="state", description="Only deliveries in this state.")
     ] = None,
     endpoint_id: Annotated[UUID | None, QueryParameter(description="Only those to this endpoint.")] = None,
     job_id: Annotated[UUID | None, QueryParameter(description="Only those about this job.")] = None,
