@@ -116,12 +116,13 @@ class Idle:
     Attributes:
         job: as it is now.
         since: when it moved last, or was placed.
-        progress: of the transfer itself at the last look; the job's own never goes back and may be ahead of it.
+        progress: of the transfer itself at the last look, None before the first; the job's own never goes back and
+            may be ahead of it.
     """
 
     job: Job
     since: datetime
-    progress: float
+    progress: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,8 @@ class PlacementRepository(Protocol):
         """Notes that its transfer does move."""
         ...
 
-    async def looked(self, job: Job, now: datetime) -> None:
-        """Notes a look that changed nothing."""
+    async def looked(self, job: Job, now: datetime, progress: float | None) -> None:
+        """Notes a look that changed nothing, and how far the transfer was then."""
         ...
 
     async def leave(self, job: Job, rule: str, now: datetime) -> None:

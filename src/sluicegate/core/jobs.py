@@ -108,6 +108,11 @@ class Job:
     removed_from: JobState | None = None
     removes_upstream: bool = False
 
+    @property
+    def place(self) -> tuple[str, UUID | None, str]:
+        """Where its transfer is; two providers may well give two transfers one id."""
+        return self.provider, self.account_id, self.transfer_id
+
 
 @dataclass(frozen=True, slots=True)
 class KeptJob:

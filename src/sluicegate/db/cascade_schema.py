@@ -41,7 +41,7 @@ placements = Table(
     Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("place", Text, nullable=False),
     Column("job_progress", Double, nullable=False),
-    Column("progress", Double, nullable=False),
+    Column("progress", Double),
     Column("since", _Time, nullable=False),
     Column("looked_at", _Time),
     Column("leaving", Text, nullable=False),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, case, delete, func, literal, or_, select, update
+from sqlalchemy import and_, case, delete, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,8 +40,8 @@ class Placements:
         """See the port."""
         moment = literal(now, placements.c.since.type)
         seen = insert(placements).from_select(
-            ["job_id", "place", "job_progress", "progress", "since", "leaving"],
-            select(jobs.c.id, _PLACE, jobs.c.progress, literal(0.0), moment, literal("")).where(_PLACED),
+            ["job_id", "place", "job_progress", "since", "leaving"],
+            select(jobs.c.id, _PLACE, jobs.c.progress, moment, literal("")).where(_PLACED),
         )
         told = seen.excluded
         elsewhere = placements.c.place != told.place
@@ -51,7 +51,7 @@ class Placements:
                 set_={
                     "place": told.place,
                     "job_progress": told.job_progress,
-                    "progress": case((elsewhere, 0.0), else_=placements.c.progress),
+                    "progress": case((elsewhere, null()), else_=placements.c.progress),
                     "since": told.since,
                     "leaving": "",
                     "looked_at": None,
@@ -77,9 +77,9 @@ class Placements:
         """See the port."""
         await self._note(job, since=now, progress=progress, looked_at=None, leaving="")
 
-    async def looked(self, job: Job, now: datetime) -> None:
+    async def looked(self, job: Job, now: datetime, progress: float | None) -> None:
         """See the port."""
-        await self._note(job, looked_at=now)
+        await self._note(job, looked_at=now, progress=progress)
 
     async def leave(self, job: Job, rule: str, now: datetime) -> None:
         """See the port."""

@@ -26,7 +26,7 @@ from sluicegate.services.cascade_attempt import Attempt, refuses_the_content
 from sluicegate.services.cascade_plan import Circumstances, Note, Step, known_size, plan, too_large
 from sluicegate.services.cascade_words import told
 from sluicegate.services.creation import Creation
-from sluicegate.services.place_again import job_label
+from sluicegate.services.place_again import job_label, moved_to
 from sluicegate.services.rungs import Rung, hand_in, words_of
 from sluicegate.services.shared_pool import shared_accounts
 from sluicegate.services.task_kinds import ENGINE_CLEANUP, ENGINE_PLACE, sync_task
@@ -141,11 +141,10 @@ class CascadeService:
             own = await tx.accounts.page(attempt.job.user_id)
             pool = await shared_accounts(tx, attempt.job.user_id, self._rules)
         answers = await self._probe.answers(own, attempt.source)
-        for account in own:
-            if (answer := answers.get(account.id)) is not None:
-                await self._told(attempt, Rung(account.provider, account), answer)
-        attempt.answers = list(answers.values())
-        size = attempt.job.size or known_size(attempt.source, attempt.answers)
+        attempt.answers = [(Rung(each.provider, each), answers[each.id]) for each in own if each.id in answers]
+        for rung, answer in attempt.answers:
+            await self._told(attempt, rung, answer)
+        size = attempt.job.size or known_size(attempt.source, answers.values())
         if (note := too_large(size, attempt.preferences)) is not None:
             await self._note(attempt, "conditions", note)
             if note.verdict == "refused":
@@ -196,7 +195,7 @@ class CascadeService:
         async with self._transactions() as tx:
             job = await tx.jobs.get(attempt.job.id, lock=True)
             await tx.placements.stop_waiting(job.id)
-            if _settled_meanwhile(job, attempt, submission):
+            if _settled_meanwhile(job, attempt, rung, submission):
                 # The intent stays open: it is how the transfer made just now is found again and cleared up.
                 words += " It came too late: the job was settled elsewhere meanwhile."
                 await tx.traces.add(job.id, self._entry(rung.label, "unused", "too-late", words, latency_ms))
@@ -205,9 +204,7 @@ class CascadeService:
                 await self._leave(tx, attempt, job)
             await tx.intents.close(job.id, rung.provider, rung.account_id)
             await tx.traces.add(job.id, self._entry(rung.label, "accepted", rule, words, latency_ms))
-            placed = replace(
-                job, provider=rung.provider, account_id=rung.account_id, transfer_id=submission.transfer_id, waiting=""
-            )
+            placed = moved_to(job, rung.provider, rung.account_id, submission.transfer_id)
             if job.state.over:
                 # Cancelled while the provider was being asked: the row keeps its state, the transfer is cleaned up.
                 await tx.jobs.update(placed)
@@ -268,7 +265,7 @@ class CascadeService:
             return None
 
     async def _stay(self, tx: UnitOfWork, attempt: Attempt, job: Job) -> None:
-        if job.transfer_id == attempt.job.transfer_id:
+        if job.place == attempt.job.place:
             await tx.placements.stay(job, self._clock.now())
         words = f"Nobody else takes it for now: it stays at {attempt.current}, and another way is looked for later."
         await attempt.note(tx, self._entry(attempt.current, "kept", "no-other-way", words))
@@ -295,11 +292,11 @@ class CascadeService:
         return round((self._clock.monotonic() - started) * 1000)
 
 
-def _settled_meanwhile(job: Job, attempt: Attempt, submission: Submission) -> bool:
+def _settled_meanwhile(job: Job, attempt: Attempt, rung: Rung, submission: Submission) -> bool:
     """Whether the job has got or lost a transfer while this one was made."""
-    if job.transfer_id == submission.transfer_id and job.transfer_id:
+    if job.place == (rung.provider, rung.account_id, submission.transfer_id):
         return False
-    return job.transfer_id != attempt.job.transfer_id or (bool(attempt.current) and job.state.over)
+    return job.place != attempt.job.place or (bool(attempt.current) and job.state.over)
 
 
 def _started(job: Job, rung: Rung, *, at_once: bool) -> Job:

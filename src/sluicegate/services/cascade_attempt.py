@@ -50,7 +50,7 @@ class Attempt:
     trace: list[TraceEntry]
     preferences: CascadePreferences
     current: str = ""
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[tuple[Rung, Answer]] = field(default_factory=list)
     errors: list[tuple[Rung, SluicegateError]] = field(default_factory=list)
     paused: list[Rung] = field(default_factory=list)
     unmet: Note | None = None
@@ -79,8 +79,11 @@ class Attempt:
             await tx.traces.add(self.job.id, entry)
 
     def passing_errors(self) -> list[tuple[Rung, SluicegateError]]:
-        """Errors after which waiting makes sense."""
-        return [(rung, error) for rung, error in self.errors if not refuses_the_content(error)]
+        """Errors after which waiting makes sense: of rungs that were asked, and of those that could not say."""
+        passing = [(rung, error) for rung, error in self.errors if not refuses_the_content(error)]
+        if passing or self.unmet is None or self.unmet.rule != "only-cached":
+            return passing
+        return [(rung, answer.error) for rung, answer in self.answers if answer.error is not None]
 
     def last_words(self) -> tuple[str, str]:
         """Code and sentence of the reason why nobody takes it."""

@@ -25,7 +25,7 @@ from sluicegate.core.trace import TraceEntry
 from sluicegate.core.transfers import Transfer, TransferState
 from sluicegate.services.account_pause import is_usable
 from sluicegate.services.listing import list_all
-from sluicegate.services.place_again import job_label
+from sluicegate.services.place_again import job_label, moved_to
 from sluicegate.services.task_kinds import sync_task
 
 __all__ = ["LeftoverService"]
@@ -135,7 +135,7 @@ class LeftoverService:
                 return  # it is being stored here; the leftover is cleared up when that is done
             await tx.intents.open(job.id, job.provider, job.account_id)
             await tx.intents.close(job.id, stray.provider, stray.account_id)
-            after = replace(job, provider=stray.provider, account_id=stray.account_id, transfer_id=found.id, waiting="")
+            after = moved_to(job, stray.provider, stray.account_id, found.id)
             words = "It is ready there first, and is used; the other transfer stays where it is."
             await self._note(tx, after, "accepted", "ready-first", words)
             await tx.jobs.update(after)

@@ -9,10 +9,10 @@ from sluicegate.core.errors import NotFound
 from sluicegate.core.jobs import Job, JobState, check_move
 from sluicegate.core.ports import Task, UnitOfWork
 from sluicegate.core.trace import TraceEntry
-from sluicegate.services.rungs import Rung, rung_of
+from sluicegate.services.rungs import rung_of
 from sluicegate.services.task_kinds import PLACE
 
-__all__ = ["job_label", "place_again", "place_now", "rung_label", "slot_freed"]
+__all__ = ["job_label", "moved_to", "place_again", "place_now", "slot_freed"]
 
 
 async def place_again(tx: UnitOfWork, job: Job, at: datetime, *, verdict: str, rule: str, words: str) -> Job:
@@ -22,7 +22,7 @@ async def place_again(tx: UnitOfWork, job: Job, at: datetime, *, verdict: str, r
     What the user has seen of its progress stays: it goes on from there when the next transfer has come as far.
     """
     current = await tx.jobs.get(job.id, lock=True)
-    if current.state.over or current.transfer_id != job.transfer_id:
+    if current.state.over or current.place != job.place:
         return current
     check_move(current.state, JobState.QUEUED)
     await tx.traces.add(job.id, TraceEntry(at, await job_label(tx, job), verdict, rule, words))
@@ -31,14 +31,24 @@ async def place_again(tx: UnitOfWork, job: Job, at: datetime, *, verdict: str, r
         await slot_freed(tx, job.account_id)
     return await tx.jobs.update(
         replace(
-            current,
+            moved_to(current, "", None, ""),
             state=JobState.QUEUED,
-            provider="",
-            account_id=None,
-            transfer_id="",
             speed=None,
             waiting=f"{words} Trying the next way.",
         )
+    )
+
+
+def moved_to(job: Job, provider: str, account_id: UUID | None, transfer_id: str) -> Job:
+    """The job with its transfer at another place; what was missing at the old one is missing no more."""
+    return replace(
+        job,
+        provider=provider,
+        account_id=account_id,
+        transfer_id=transfer_id,
+        waiting="",
+        missing_since=None,
+        missing="",
     )
 
 
@@ -57,12 +67,6 @@ async def job_label(tx: UnitOfWork, job: Job) -> str:
         except NotFound:
             return f"{job.provider} (removed)"
     return rung_of(job, account).label
-
-
-async def rung_label(tx: UnitOfWork, provider: str, account_id: UUID | None) -> str:
-    """The name of one of the user's own rungs; ``job_label`` also knows the shared ones."""
-    account = await tx.accounts.get(account_id) if account_id else None
-    return Rung(provider, account).label
 
 
 def place_now(job_id: UUID) -> Task:

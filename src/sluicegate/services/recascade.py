@@ -127,16 +127,20 @@ class RecascadeService:
         now = self._clock.now()
         async with self._transactions() as tx:
             job = await tx.jobs.get(idle.job.id, lock=True)
-            if job.state.over or job.transfer_id != idle.job.transfer_id or job.provider != idle.job.provider:
+            if job.state.over or job.place != idle.job.place:
                 return
-            if transfer is not None and _moves(transfer, idle.progress):
+            if transfer is not None and _moves(transfer, job, idle.progress):
                 await tx.placements.moved(job, now, transfer.progress)
+                return
+            if transfer is not None and idle.progress is None and transfer.progress < job.progress:
+                # It is behind what the user has seen of another one: whether it moves, only the next look can tell.
+                await tx.placements.looked(job, now, transfer.progress)
                 return
             preferences = await tx.cascade_preferences.get(job.user_id)
             seconds = (now - idle.since).total_seconds()
             verdict = judge(self._rules, preferences, seconds, transfer, error)
             if verdict is None:
-                await tx.placements.looked(job, now)
+                await tx.placements.looked(job, now, transfer.progress if transfer else idle.progress)
                 return
             await self._send_off(tx, replace(idle, job=job), verdict)
         crash_point(CrashPoint.LEAVING)
@@ -195,8 +199,9 @@ def _out_of_reach(rules: CascadeRules, seconds: float, error: UpstreamError) -> 
     return None
 
 
-def _moves(transfer: Transfer, progress: float) -> bool:
-    return transfer.progress > progress or (transfer.state is TransferState.DOWNLOADING and bool(transfer.speed))
+def _moves(transfer: Transfer, job: Job, progress: float | None) -> bool:
+    before = job.progress if progress is None else progress
+    return transfer.progress > before or (transfer.state is TransferState.DOWNLOADING and bool(transfer.speed))
 
 
 def _over(seconds: float, limit: float) -> bool:

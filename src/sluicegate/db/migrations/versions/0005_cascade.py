@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column("place", sa.Text(), nullable=False),
         sa.Column("job_progress", sa.Double(), nullable=False),
-        sa.Column("progress", sa.Double(), nullable=False),
+        sa.Column("progress", sa.Double(), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leaving", sa.Text(), nullable=False),
