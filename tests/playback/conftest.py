@@ -37,6 +37,8 @@ from sluicegate.net.flights import Flights
 from sluicegate.net.http import Http, open_http
 from sluicegate.net.pacing import Pacing
 from sluicegate.sandbox.server import SandboxServer
+from sluicegate.services.availability import AvailabilityService
+from sluicegate.services.gateway_learned import LearnedAvailability
 from sluicegate.services.keys import KeyService
 from sluicegate.services.listing import find_by_hash
 from sluicegate.services.stream_rights import StreamRights
@@ -47,6 +49,8 @@ from sluicegate.storages.memory import MemoryStorage
 from sluicegate.surfaces.bytes.open_streams import OpenStreams
 from sluicegate.surfaces.bytes.routes import router as byte_router
 from sluicegate.surfaces.bytes.stream_watch import StreamWatch
+from sluicegate.surfaces.library.availability_routes import AvailabilityServices
+from sluicegate.surfaces.library.availability_routes import router as availability_router
 from sluicegate.surfaces.library.errors import answer_error
 from sluicegate.surfaces.library.playback_routes import PlaybackServices
 from sluicegate.surfaces.library.playback_routes import router as playback_router
@@ -69,10 +73,10 @@ class Player:
     secret: str
     accounts: dict[str, Account] = field(default_factory=dict)
 
-    async def account(self, provider: str, token: str = "") -> Account:
+    async def account(self, provider: str, token: str = "", *, label: str = "home") -> Account:
         """Connects an account of the sandbox."""
         token = token or f"sandbox-{self.user_id.hex[:12]}"
-        account = Account(uuid4(), self.user_id, provider, provider, AccountState.OK, SystemClock().now())
+        account = Account(uuid4(), self.user_id, provider, label, AccountState.OK, SystemClock().now())
         sealed = self.stage.vault.seal(token, owner=str(self.user_id), kind=token_kind(provider, account.id))
         async with self.stage.database.transactions() as tx:
             await tx.accounts.add(account, sealed_token=sealed, sealed_proxy=None)
@@ -224,9 +228,12 @@ def _application(stage: Stage) -> Litestar:
     playback = playback_service(settings, transactions, providers, storages, http, links, clock, rules=rules)
     rights = StreamRights(transactions)
     StreamWatch(stage.streams, rights, stage.database.access_changes)
+    learned = LearnedAvailability(transactions, clock)
+    availability = AvailabilityService(transactions, providers, learned, clock)
     surfaces = [
         byte_router(playback, signer, streams=stage.streams, keys=rights),
         playback_router(PlaybackServices(playback, stage.keys)),
+        availability_router(AvailabilityServices(availability, stage.keys, clock)),
     ]
     handlers = {HTTPException: answer_error, SluicegateError: answer_error}
     return Litestar(surfaces, exception_handlers=handlers, logging_config=None, openapi_config=None)
