@@ -76,6 +76,38 @@ def show(
 
 
 @app.command()
+def remove(
+    job: JobId,
+    user: UserName = "home",
+    at_provider: Annotated[  # noqa: FBT002
+        bool, typer.Option("--at-provider", help="The provider's copy goes as well, when it cannot be brought back.")
+    ] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Removes a job from the library; 'jobs restore' brings it back until the grace period is over."""
+
+    async def work(installation: "Installation") -> str:
+        person = await owner(installation, user)
+        removed = await installation.tombstones.remove(person.id, job, at_provider=at_provider)
+        ends = installation.tombstones.ends_at(removed)
+        return f"removed; it can be brought back until {ends:%Y-%m-%d %H:%M} UTC"
+
+    notes.print(with_installation(load(data_dir, database_url), work), markup=False)
+
+
+@app.command()
+def restore(job: JobId, user: UserName = "home", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Brings a removed job back as it was."""
+
+    async def work(installation: "Installation") -> Job:
+        return await installation.tombstones.restore((await owner(installation, user)).id, job)
+
+    found = with_installation(load(data_dir, database_url), work)
+    notes.print(f"{found.state}: {found.name}", markup=False)
+
+
+@app.command()
 def watch(job: JobId, user: UserName = "home", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Follows a job with a progress bar until it is over."""
 

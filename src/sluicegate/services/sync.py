@@ -5,8 +5,9 @@ News that are mere figures are written in one statement for the whole account; c
 accounts, and with what ends there, never with the number of jobs.
 """
 
+import asyncio
 from collections.abc import Awaitable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -45,6 +46,8 @@ _ERROR_EVERY: Final = 30.0
 _COMPARE_KEPT_EVERY: Final = timedelta(minutes=5)
 """Where a listing is read anyway, the ready jobs are compared with it so often: it costs no call."""
 _KEEP_LOOK_EVERY: Final = timedelta(seconds=30)
+_PLACED_WITHIN: Final = 2.0
+_LOOK_AGAIN: Final = 0.05
 _ASKED_AT_ONCE: Final = 5
 """Single transfers that one look asks about, so that an account's calls do not grow with its jobs."""
 
@@ -142,6 +145,8 @@ class SyncService:
             async with await self._open(job.provider, job.account_id, Priority.PLAY) as adapter:
                 transfer = await self._fetch(adapter, job)
                 after = await (self._news.apply(adapter, job, transfer) if transfer else self._unknown(job))
+            if not after.transfer_id:
+                after = await self._placed(after)
         except (UpstreamError, UnsafeSource) as error:
             return SyncOutcome(job, SyncAction.ERROR, error.action, reason=error.detail)
         except NotFound:
@@ -281,6 +286,16 @@ class SyncService:
         async with self._transactions() as tx:
             await self._absence.mark(tx, job)
             return await tx.jobs.get(job.id)
+
+    async def _placed(self, job: Job) -> Job:
+        """A job that was given back, as the cascade leaves it; who asked waits a moment for that, as a submit does."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PLACED_WITHIN):
+                while not job.state.over and not job.transfer_id:
+                    await asyncio.sleep(_LOOK_AGAIN)
+                    async with self._transactions() as tx:
+                        job = await tx.jobs.get(job.id)
+        return job
 
     async def _ask_the_engines(self, job: Job) -> SyncOutcome:
         async with self._transactions() as tx:

@@ -107,8 +107,8 @@ class World:
         """Moves a transfer at the provider."""
         self.memory.show(_TOKEN, transfer_id, **facts)
 
-    async def _account(self, user_id: UUID) -> None:
-        account = Account(uuid4(), user_id, TorBoxTwin.name, "home", AccountState.OK, SystemClock().now())
+    async def _account(self, user_id: UUID, label: str = "home") -> None:
+        account = Account(uuid4(), user_id, TorBoxTwin.name, label, AccountState.OK, SystemClock().now())
         sealed = self.vault.seal(_TOKEN, owner=str(user_id), kind=token_kind(TorBoxTwin.name, account.id))
         async with self.transactions() as tx:
             await tx.accounts.add(account, sealed_token=sealed, sealed_proxy=None)

@@ -10,7 +10,7 @@ from uuid import UUID
 from litestar import Request, Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
-from litestar.params import PathParameter, QueryParameter, SkipValidation
+from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.errors import NotFound
 from sluicegate.core.jobs import Job
@@ -122,7 +122,9 @@ async def confirm(caller: _Caller, services: _Services, account_id: _AccountId) 
     responses=_refusals(400, 401, 404, 422),
     status_code=200,
 )
-async def remove(caller: _Caller, services: _Services, job_id: _Id, data: RemovalBody | None = None) -> RemovedJobBody:
+async def remove(
+    caller: _Caller, services: _Services, job_id: _Id, data: JSONBody[RemovalBody | None] = None
+) -> RemovedJobBody:
     """Hides a job; it can be brought back until the grace period is over. An unfinished one is ended."""
     at_provider = data.at_provider if data is not None else False
     job = await services.tombstones.remove(caller.user_id, _uuid(job_id), at_provider=at_provider)
