@@ -171,8 +171,8 @@ class Settings(BaseSettings):
     )
     title_source: str = Field(
         "https://v3-cinemeta.strem.io",
-        description="Cinemeta-compatible address that tells the titles of IMDb ids for the Stremio add-on; empty for "
-        "none, and then only names that spell out their id are found.",
+        description="Cinemeta-compatible address that tells the titles of IMDb ids for the Stremio add-on; none "
+        "asks nobody, and then only names that spell out their id are found.",
     )
     cascade_order: str = Field(
         "cached,torrin,pool,own,engines",

@@ -20,7 +20,9 @@ app = typer.Typer(no_args_is_help=True, help="The credentials that clients send.
 @app.command()
 def create(
     user: UserName,
-    kind: Annotated[KeyKind, typer.Option(help="library (tu_…), media (sk_…) or proxy (pk_…).")] = KeyKind.LIBRARY,
+    kind: Annotated[
+        KeyKind, typer.Option(help="library (tu_…), media (sk_…), proxy (pk_…), feed (tf_…), stremio (ts_…).")
+    ] = KeyKind.LIBRARY,
     label: Annotated[str, typer.Option(help="What it is for.")] = "",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,

@@ -48,7 +48,6 @@ class Expression:
 
 
 _ACTION: Final = "Correct the expression (RE2 syntax: no look-around, no back-references) and send it again."
-_UNSUPPORTED: Final = ("invalid perl operator", "invalid escape sequence")
 
 
 def _options() -> "re2.Options":
@@ -62,5 +61,4 @@ def _reason(error: "re2.error") -> str:
     """RE2's own words, which quote the part that it does not take."""
     words = error.args[0] if error.args else b"it cannot be read"
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
-    hint = " RE2 has no look-around and no back-references." if text.startswith(_UNSUPPORTED) else ""
-    return f"the expression cannot be used: {text[:200]}.{hint}"
+    return f"the expression cannot be used: {text[:200]}."

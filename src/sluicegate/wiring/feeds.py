@@ -56,7 +56,8 @@ def feed_parts(
 ) -> FeedParts:
     """The services of one process."""
     reader = HttpDocumentReader(http)
-    titles = TitleService(transactions, reader, settings.title_source, clock)
+    source = "" if settings.title_source.lower() == "none" else settings.title_source
+    titles = TitleService(transactions, reader, source, clock)
     return FeedParts(
         blocked_jobs=BlockedJobs(transactions, blocklist, clock),
         feeds=FeedService(transactions, AddressCheck(http.egress), clock),

@@ -62,7 +62,7 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         return answer_error(request, errors.InternalError())
     if "text/html" in request.headers.get("accept", ""):
         page = refusal_page("/stremio", words)
-        return Response(page, status_code=status, headers=headers | PAGE_HEADERS, media_type="text/html; charset=utf-8")
+        return Response(page, status_code=status, headers=headers | PAGE_HEADERS, media_type="text/html")
     return Response(ErrorBody(words), status_code=status, headers=headers, media_type="application/json")
 
 
