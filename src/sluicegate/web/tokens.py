@@ -182,8 +182,7 @@ class TokenReader:
             user_id = await self._user(issuer, claims)
         except NotFound as error:
             raise _refused() from error
-        ends = datetime.fromtimestamp(claims["exp"] + _LEEWAY, UTC)
-        made = datetime.fromtimestamp(claims.get("iat", claims["exp"]), UTC)
+        ends, made = _moment(claims["exp"] + _LEEWAY), _moment(claims.get("iat", claims["exp"]))
         named = "" if issuer.name == ISSUER else issuer.name
         return TokenKey(
             uuid5(_TOKEN_NAMESPACE, text), user_id, KeyKind.LIBRARY, "", "token", made, revoked_at=ends,
@@ -192,6 +191,8 @@ class TokenReader:
 
     async def _verified(self, text: str, header: Mapping[str, Any], issuer: OtherIssuer) -> dict[str, Any]:
         algorithm, key_id = _text(header.get("alg")), header.get("kid")
+        if "crit" in header:  # whatever it demands, it is not done here
+            raise _refused()
         key = await issuer.keys.find(algorithm, key_id if isinstance(key_id, str) else None)
         if key is None:
             raise _refused()
@@ -238,6 +239,13 @@ def _segment(part: str) -> Any:  # noqa: ANN401 - whatever a stranger sent
         return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         return None
+
+
+def _moment(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise _refused() from error
 
 
 def _text(value: object) -> str:
