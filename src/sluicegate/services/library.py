@@ -29,11 +29,11 @@ class LibraryService:
         async with self._transactions() as tx:
             return await tx.jobs.get(job_id, user_id=user_id), await tx.files.page(job_id)
 
-    async def trace(self, user_id: UUID, job_id: UUID) -> list[TraceEntry]:
+    async def trace(self, user_id: UUID, job_id: UUID, *, limit: int = 500, offset: int = 0) -> list[TraceEntry]:
         """Why the job is where it is, oldest first. Raises NotFound."""
         async with self._transactions() as tx:
             await tx.jobs.get(job_id, user_id=user_id)
-            return await tx.traces.page(job_id)
+            return await tx.traces.page(job_id, limit=limit, offset=offset)
 
     async def cancel(self, user_id: UUID, job_id: UUID) -> Job:
         """Cancels a job in flight; one that is over stays as it is. Raises NotFound."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.cascade import CascadeRules
 from sluicegate.core.errors import ConditionUnmet
 from sluicegate.core.jobs import Job
@@ -61,19 +62,25 @@ class SimulateService:
         *,
         share_copies: bool = False,
         rules: CascadeRules | None = None,
+        gate: ContentGate = OPEN_GATE,
     ) -> None:
         self._transactions = transactions
         self._providers = providers
         self._probe = probe
         self._share_copies = share_copies
         self._rules = rules or CascadeRules()
+        self._gate = gate
 
     async def simulate(self, user_id: UUID, source: Source) -> Simulation:
         """Asks only what a provider is asked without changing anything: whether it has the hash.
 
         These questions are spent through the accounts' ledgers at the lowest priority; what a ledger holds back is
         unknown, and its step says so.
+
+        Raises:
+            ContentBlocked: the operator's blocklist names it; nobody was asked about it.
         """
+        await self._gate.check_source(source)
         info_hash = source_hash(source)
         async with self._transactions() as tx:
             own = await tx.accounts.page(user_id)

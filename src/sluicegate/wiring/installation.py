@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Final
 
 from sluicegate.core.clock import SystemClock
-from sluicegate.core.media_targets import LocalTargets
 from sluicegate.core.ports import Changes
 from sluicegate.db.database import Database, open_database
 from sluicegate.net.egress import Egress, EgressPolicy
@@ -24,6 +23,7 @@ from sluicegate.services.blocklist import BlocklistService
 from sluicegate.services.cascade import CascadeService
 from sluicegate.services.cascade_preferences import CascadePreferenceService
 from sluicegate.services.collection import CollectionService
+from sluicegate.services.destinations import DestinationService
 from sluicegate.services.gateway import Gateway
 from sluicegate.services.gateway_limits import RateAllowance
 from sluicegate.services.keys import KeyService
@@ -34,6 +34,9 @@ from sluicegate.services.media_webhooks import MediaWebhooks
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.recascade import RecascadeService
 from sluicegate.services.simulate import SimulateService
+from sluicegate.services.store import StoreService
+from sluicegate.services.passwords import Passwords
+from sluicegate.services.sign_in import SignInService
 from sluicegate.services.submit import SubmitService
 from sluicegate.services.sweep import SweepService
 from sluicegate.services.sync import SyncService
@@ -46,6 +49,7 @@ from sluicegate.settings import Settings
 from sluicegate.storages.local import LocalStorage
 from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.address_check import AddressCheck
+from sluicegate.wiring.buckets import bucket_opener
 from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.feeds import FeedParts, blocklist_service, feed_parts
 from sluicegate.wiring.media import MediaParts, media_parts
@@ -111,6 +115,9 @@ class Installation:
     media: MediaParts
     sweep: SweepService
     people: People
+    destinations: DestinationService
+    store: StoreService
+    sign_in: SignInService
     webhook_outbox: WebhookOutbox
     webhooks: WebhookService
     notes: dict[str, str] = field(default_factory=dict)
@@ -148,8 +155,10 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         ledger = database.ledger()
         pacer = Pacer(Pacing(ledger, clock), Flights())
         providers = provider_registry(http, pacer, sandbox=sandbox)
-        storages = StorageRegistry({"local": files})
         transactions = database.transactions
+        destinations = DestinationService(transactions, vault, bucket_opener(http, clock), AddressCheck(egress), clock)
+        stack.push_async_callback(destinations.aclose)
+        storages = StorageRegistry({"local": files}, destinations.storage)
         keys = KeyService(transactions, vault, clock)
         rules, probe = cascade_rules(settings), AccountProbe(transactions, providers, clock)
         outbox = WebhookOutbox(clock)
@@ -160,7 +169,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         playback = playback_service(settings, transactions, providers, storages, http, links, clock, rules=rules)
         media = await stack.enter_async_context(
             media_parts(
-                settings, transactions, http, storages, links, LocalTargets(), MediaWebhooks(outbox), clock, blocklist
+                settings, transactions, http, storages, links, destinations, MediaWebhooks(outbox), clock, blocklist
             )
         )
         gateway = Gateway.of(
@@ -224,11 +233,16 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             leftovers=LeftoverService(
                 transactions, providers, clock, rules, settled=settings.recascade_leftover_seconds
             ),
-            simulate=SimulateService(transactions, providers, probe, share_copies=settings.share_copies, rules=rules),
+            simulate=SimulateService(
+                transactions, providers, probe, share_copies=settings.share_copies, rules=rules, gate=blocklist
+            ),
             cascade_preferences=CascadePreferenceService(transactions, providers),
             collection=CollectionService(transactions, providers, storages, clock),
             playback=playback,
             media=media,
+            destinations=destinations,
+            store=StoreService(transactions, storages, playback, clock),
+            sign_in=SignInService(transactions, vault, Passwords(), clock),
             webhook_outbox=outbox,
             webhooks=WebhookService(transactions, vault, outbox, clock, timedelta(days=settings.webhook_log_days)),
             sweep=SweepService(transactions, clock, kept_every=settings.sync_library_minutes * 60),

@@ -26,6 +26,7 @@ from sluicegate.surfaces.library import people_routes as library_people
 from sluicegate.surfaces.library import playback_routes as library_playback
 from sluicegate.surfaces.library import routes as library
 from sluicegate.surfaces.library import sync_routes as library_sync
+from sluicegate.surfaces.library import trace_routes as library_trace
 from sluicegate.surfaces.library.errors import answer_error as library_error
 from sluicegate.surfaces.media_jobs import account_routes, batch_routes, webhook_routes
 from sluicegate.surfaces.media_jobs import routes as media_jobs
@@ -136,6 +137,7 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
             )
         ),
         *_feeds(installation),
+        library_trace.router(library_trace.TraceServices(installation.library, installation.simulate, keys)),
         library_playback.router(
             library_playback.PlaybackServices(installation.playback, keys, installation.people.usage)
         ),
