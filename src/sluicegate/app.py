@@ -15,6 +15,7 @@ from uvicorn._types import ASGIApplication
 from sluicegate.core.crash_points import CrashPoint, arm
 from sluicegate.settings import Role, Settings
 from sluicegate.web.server import server_config
+from sluicegate.wiring.dashboard import setup_link
 from sluicegate.wiring.installation import Installation, open_installation
 from sluicegate.wiring.log import configure_logging
 from sluicegate.wiring.sandbox import sandbox_server
@@ -52,6 +53,8 @@ async def serve(settings: Settings) -> None:
             await stack.enter_async_context(installation.people.running(installation.database.access_changes))
             await stack.enter_async_context(_web(installation, listener, stop))
             print(f"ready {_url(listener, settings.host)}", flush=True)  # noqa: T201
+            if (link := await setup_link(installation)) is not None:
+                print(f"nobody has signed in yet; the first one does here: {link}", file=sys.stderr, flush=True)  # noqa: T201
         await stop.wait()
 
 

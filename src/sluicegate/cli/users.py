@@ -143,3 +143,21 @@ def _height(value: str | None, old: str | None) -> str | None:
     if value is None:
         return old
     return None if value in {"none", "0"} else value.removesuffix("p")
+
+
+@app.command()
+def invite(
+    name: Annotated[str | None, typer.Argument(help="A user who is there; none for somebody new.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="May use the operator's pages.")] = False,  # noqa: FBT002
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Prints a link that sets a dashboard password, once, within a day. It also lets in who has lost a password."""
+
+    async def work(installation: "Installation") -> str:
+        from sluicegate.wiring.dashboard import invitation_link
+
+        user_id = (await installation.users.by_name(name)).id if name else None
+        return await invitation_link(installation, user_id, admin=admin)
+
+    typer.echo(with_installation(load(data_dir, database_url), work))

@@ -187,9 +187,9 @@ class SignInService:
             login = await tx.sign_in.login(user_id)
         return login is not None and login.sealed_totp is not None
 
-    def offer_totp(self, name: str) -> TotpOffer:
-        """A new second factor; nothing is kept until its first code is shown."""
-        secret = new_totp_secret()
+    def offer_totp(self, name: str, secret: str = "") -> TotpOffer:
+        """A new second factor, or one that was offered before; nothing is kept until its first code is shown."""
+        secret = secret if _is_base32(secret) else new_totp_secret()
         return TotpOffer(Secret(secret), Secret(totp_address(secret, name)))
 
     async def confirm_totp(self, session: Session, secret: str, code: str) -> None:

@@ -31,12 +31,12 @@ from sluicegate.services.leftovers import LeftoverService
 from sluicegate.services.library import LibraryService
 from sluicegate.services.master_key import check_master_key
 from sluicegate.services.media_webhooks import MediaWebhooks
+from sluicegate.services.passwords import Passwords
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.recascade import RecascadeService
+from sluicegate.services.sign_in import SignInService
 from sluicegate.services.simulate import SimulateService
 from sluicegate.services.store import StoreService
-from sluicegate.services.passwords import Passwords
-from sluicegate.services.sign_in import SignInService
 from sluicegate.services.submit import SubmitService
 from sluicegate.services.sweep import SweepService
 from sluicegate.services.sync import SyncService

@@ -14,6 +14,7 @@ from sluicegate.core.errors import SluicegateError
 from sluicegate.core.secrets import Secret
 from sluicegate.services.plans import BilledPlans
 from sluicegate.settings import Role
+from sluicegate.surfaces.dashboard.errors import answer_error as dashboard_error
 from sluicegate.surfaces.events import routes as events
 from sluicegate.surfaces.feed import routes as feed
 from sluicegate.surfaces.gateway import management_routes as management
@@ -43,6 +44,7 @@ from sluicegate.web.metrics_door import metrics_guard
 from sluicegate.web.openapi import SurfaceDocument, docs_router
 from sluicegate.web.peer import RealPeer, TrustedProxies
 from sluicegate.web.security_headers import with_security_headers
+from sluicegate.wiring.dashboard import dashboard_router
 from sluicegate.wiring.doors import guarded, repeatable_requests
 from sluicegate.wiring.engines import engines_run_elsewhere
 from sluicegate.wiring.gateway import gateway_application
@@ -58,6 +60,7 @@ _DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {
     "/v1": library_error,
     "/webhooks": media_error,
     "/stremio": stremio_error,
+    "/app": dashboard_error,
 } | dict.fromkeys(_MEDIA_PATHS, media_error)
 """Whose words a path speaks when no route takes it: the framework decides that before it asks a router."""
 
@@ -153,6 +156,7 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
         library_people.router(_people(installation)),
         library_billing.router(_billing(installation)),
         events.router(installation.changes, keys, watch=keys.watch),
+        dashboard_router(installation),
         ops.router(_probes(installation), metrics, metrics_guards=[_metrics_door(installation)]),
     ]
 

@@ -1,0 +1,26 @@
+"""What the dashboard calls: the same services as every other surface, and nothing past them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from litestar.response.base import ASGIResponse
+
+from sluicegate.services.sign_in import SignInService
+from sluicegate.services.users import UserService
+from sluicegate.web.limits import FailedAttempts
+
+__all__ = ["DashboardServices", "OpenStream"]
+
+OpenStream = Callable[[UUID, Callable[[], Awaitable[object]]], ASGIResponse]
+"""Opens the change stream of a user; the second argument raises AccessDenied once the session has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardServices:
+    """Everything that pages use."""
+
+    sign_in: SignInService
+    users: UserService
+    attempts: FailedAttempts
+    changes: OpenStream

@@ -1,0 +1,137 @@
+// Small updates of pages that work without any of this: forms that stay, lists that are alive, files that are dropped.
+"use strict";
+
+(() => {
+  const spoken = () => document.getElementById("spoken");
+  const say = (words) => { const place = spoken(); if (place) place.textContent = words; };
+
+  // The page that a form or a change brings replaces the content; the address follows where the server went.
+  const show = async (answer, focus) => {
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const main = next.getElementById("main");
+    if (!main) { location.assign(answer.url); return; }
+    document.getElementById("main").replaceWith(main);
+    document.title = next.title;
+    history.replaceState(null, "", answer.url.replace(location.origin, ""));
+    const wrong = main.querySelector("[aria-invalid=true]");
+    const flash = main.querySelector(".flash");
+    if (wrong) wrong.focus();
+    else if (focus && document.getElementById(focus)) document.getElementById(focus).focus();
+    else main.focus({ preventScroll: true });
+    if (flash) say(flash.textContent);
+    wake();
+  };
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.hasAttribute("data-stay") || event.defaultPrevented) return;
+    event.preventDefault();
+    const body = new FormData(form, event.submitter);
+    const method = (form.getAttribute("method") || "get").toUpperCase();
+    const buttons = [...form.querySelectorAll("button")];
+    buttons.forEach((button) => { button.disabled = true; });
+    form.setAttribute("aria-busy", "true");
+    try {
+      const address = new URL(form.getAttribute("action") || location.href, location.href);
+      if (method === "GET") address.search = new URLSearchParams(body).toString();
+      const plain = ![...body.values()].some((value) => value instanceof File);
+      const sent = method === "GET" ? undefined : (plain ? new URLSearchParams(body) : body);
+      const answer = await fetch(address, { method, body: sent, headers: { "x-partial": "1" } });
+      await show(answer, form.id);
+    } catch {
+      say("The server did not answer. What you typed is still here.");
+      buttons.forEach((button) => { button.disabled = false; });
+      form.removeAttribute("aria-busy");
+    }
+  });
+
+  // Lists with data-live are fetched again when the server tells of a change: at most once a second, never under a cursor.
+  let waiting = 0;
+  let last = 0;
+  const refresh = async () => {
+    last = Date.now();
+    const answer = await fetch(location.href, { headers: { "x-partial": "1" } });
+    if (!answer.ok || answer.redirected) return;
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const old of document.querySelectorAll("[data-live][id]")) {
+      const fresh = next.getElementById(old.id);
+      if (!fresh || old.contains(document.activeElement) || old.querySelector("details[open]")) continue;
+      if (fresh.innerHTML !== old.innerHTML) old.replaceWith(fresh);
+    }
+    wake();
+  };
+  const soon = () => {
+    if (waiting || document.hidden) return;
+    waiting = setTimeout(() => { waiting = 0; refresh().catch(() => {}); }, Math.max(150, 1000 - (Date.now() - last)));
+  };
+
+  let source = null;
+  const follow = () => {
+    const wanted = document.querySelector("[data-live]") !== null;
+    if (wanted && !source && window.EventSource) {
+      source = new EventSource("/app/changes");
+      for (const kind of ["job", "media_job", "account", "feed", "message"]) source.addEventListener(kind, soon);
+    } else if (!wanted && source) {
+      source.close();
+      source = null;
+    }
+  };
+  document.addEventListener("visibilitychange", soon);
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      say("Copied.");
+      const words = button.textContent;
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = words; }, 1500);
+    } catch {
+      say("The browser does not allow copying here.");
+    }
+  });
+
+  // A file dropped on the page goes into the first file field of a form with data-drop.
+  const dropForm = () => document.querySelector("form[data-drop]");
+  document.addEventListener("dragover", (event) => {
+    if (!dropForm()) return;
+    event.preventDefault();
+    dropForm().classList.add("over");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (dropForm() && !event.relatedTarget) dropForm().classList.remove("over");
+  });
+  document.addEventListener("drop", (event) => {
+    const form = dropForm();
+    if (!form) return;
+    event.preventDefault();
+    form.classList.remove("over");
+    const text = event.dataTransfer.getData("text/uri-list") || event.dataTransfer.getData("text/plain");
+    const field = form.querySelector("input[type=file]");
+    if (event.dataTransfer.files.length && field) field.files = event.dataTransfer.files;
+    else if (text) form.querySelector("textarea, input[type=text]").value = text;
+    else return;
+    form.requestSubmit();
+  });
+
+  // Keys: "/" goes to the first field of the page, "g" and a letter to a page.
+  let going = false;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, video")) return;
+    if (going) {
+      going = false;
+      const link = [...document.querySelectorAll("header nav a")].find((one) => one.textContent.trim().toLowerCase().startsWith(event.key));
+      if (link) link.click();
+      return;
+    }
+    if (event.key === "g") { going = true; setTimeout(() => { going = false; }, 1500); }
+    if (event.key === "/") {
+      const field = document.querySelector("main textarea, main input:not([type=hidden])");
+      if (field) { event.preventDefault(); field.focus(); }
+    }
+  });
+
+  const wake = () => { follow(); };
+  wake();
+})();

@@ -1,0 +1,53 @@
+"""The dashboard, put together: its services, its change stream, and the link that lets the first person in."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+from litestar import Router
+from litestar.response.base import ASGIResponse
+
+from sluicegate.surfaces.dashboard import routes as dashboard
+from sluicegate.surfaces.dashboard.services import DashboardServices
+from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing
+from sluicegate.web.limits import FailedAttempts
+from sluicegate.wiring.installation import Installation
+
+__all__ = ["dashboard_router", "invitation_link", "setup_link"]
+
+_WRONG_PASSWORDS: Final = 30
+"""Wrong attempts of one peer, over all names, before it has to wait."""
+
+
+def dashboard_router(installation: Installation) -> Router:
+    """Everything below ``/app``."""
+    return dashboard.router(
+        DashboardServices(
+            sign_in=installation.sign_in,
+            users=installation.users,
+            attempts=FailedAttempts(allowed=_WRONG_PASSWORDS),
+            changes=_open_stream(installation),
+        )
+    )
+
+
+async def setup_link(installation: Installation) -> str | None:
+    """Where the first person sets a password, or None once that has happened. Earlier links end."""
+    if not await installation.sign_in.needs_setup():
+        return None
+    return await invitation_link(installation, None, admin=True)
+
+
+async def invitation_link(installation: Installation, user_id: UUID | None, *, admin: bool) -> str:
+    """Where somebody sets a password, once."""
+    token = await installation.sign_in.invite(user_id, admin=admin)
+    return f"{installation.base_url()}{dashboard.PREFIX}/welcome?token={token.reveal()}"
+
+
+def _open_stream(installation: Installation) -> Callable[[UUID, Callable[[], Awaitable[object]]], ASGIResponse]:
+    seats, timing = Seats(), Timing()
+
+    def open_(user_id: UUID, check: Callable[[], Awaitable[object]]) -> ASGIResponse:
+        return ChangeStream(installation.changes, user_id, seats=seats, check_key=check, timing=timing)
+
+    return open_
