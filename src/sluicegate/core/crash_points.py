@@ -44,6 +44,10 @@ class CrashPoint(StrEnum):
     """A media job's file is in the storage; the job is not completed yet."""
     TOLD = "told"
     """A receiver has taken a webhook; our log does not know it yet."""
+    PART_SENT = "part_sent"
+    """A bucket has confirmed a part of an upload, and the row of the upload knows it."""
+    DELIVERED = "delivered"
+    """A bucket holds a delivered file whole; the delivery is not done yet."""
 
 
 _armed: CrashPoint | None = None

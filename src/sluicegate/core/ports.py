@@ -17,6 +17,7 @@ from sluicegate.core.audit import AuditRepository
 from sluicegate.core.availability import HeldCopyRepository
 from sluicegate.core.blocklist import BlocklistRepository
 from sluicegate.core.cascade import CascadePreferenceRepository, PlacementRepository
+from sluicegate.core.destinations import DestinationRepository, StoreJobRepository, UploadRepository
 from sluicegate.core.entitlements import EntitlementRepository
 from sluicegate.core.feeds import FeedRepository
 from sluicegate.core.files import JobFile
@@ -442,6 +443,9 @@ class UnitOfWork(Protocol):
     placements: PlacementRepository
     looks: LookRepository
     webhooks: WebhookRepository
+    destinations: DestinationRepository
+    uploads: UploadRepository
+    store_jobs: StoreJobRepository
     sign_in: SignInRepository
     identities: IdentityRepository
     limits: UserLimitRepository

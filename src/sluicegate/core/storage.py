@@ -1,13 +1,16 @@
 """The port to a place where finished bytes are kept."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
-__all__ = ["Storage", "StoredObject"]
+__all__ = ["Opener", "Storage", "StoredObject", "UploadLog", "UploadState", "UploadedPart"]
+
+Opener = Callable[[int], AsyncIterator[bytes]]
+"""Reads the bytes of one unchanging thing, from this offset to its end; called again for every attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,44 @@ class StoredObject:
     size: int
     etag: str
     modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedPart:
+    """A part of an upload that the storage has confirmed; ``number`` counts from 1."""
+
+    number: int
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadState:
+    """What an upload needs to go on after a crash.
+
+    Attributes:
+        upload_id: the storage's handle; empty from before it is asked for one until it has answered. It may grant
+            access by itself.
+        begun_at: aware UTC.
+        parts: confirmed parts by number, maybe with gaps: several are on their way at a time.
+    """
+
+    begun_at: datetime
+    part_size: int
+    upload_id: str = field(default="", repr=False)
+    parts: tuple[UploadedPart, ...] = ()
+
+
+class UploadLog(Protocol):
+    """Where an upload's state outlives the process."""
+
+    async def load(self) -> UploadState | None:
+        """The state that an earlier attempt has left, if there was one."""
+        ...
+
+    async def save(self, state: UploadState | None) -> None:
+        """Keeps ``state``; None when nothing is left to go on with or to clean up."""
+        ...
 
 
 class Storage(ABC):
@@ -42,6 +83,20 @@ class Storage(ABC):
             SizeMismatch: fewer or more bytes arrived than promised; nothing is visible under ``key``.
             StorageFull, StorageDenied, StorageUnavailable: nothing is visible under ``key`` either.
         """
+
+    async def send(self, key: str, source: Opener, *, size: int | None, log: UploadLog) -> StoredObject:
+        """As ``write``, from a source that can be opened again: a later call with the same ``log`` goes on.
+
+        A storage in the cloud keeps the state of a large upload in ``log`` until the object is whole. After an error
+        the parts that arrived stay for the next attempt; whoever gives up calls ``abandon``.
+        """
+        del log
+        return await self.write(key, source(0), size=size)
+
+    async def abandon(self, key: str, log: UploadLog) -> None:
+        """Removes what an unfinished ``send`` has left in the storage, and its state; idempotent."""
+        del key
+        await log.save(None)
 
     @abstractmethod
     async def adopt(self, key: str, path: Path, *, size: int) -> StoredObject:

@@ -11,6 +11,7 @@ from sluicegate.core.audit import AuditRepository
 from sluicegate.core.availability import HeldCopyRepository
 from sluicegate.core.blocklist import BlocklistRepository
 from sluicegate.core.cascade import CascadePreferenceRepository, PlacementRepository
+from sluicegate.core.destinations import DestinationRepository, StoreJobRepository, UploadRepository
 from sluicegate.core.entitlements import EntitlementRepository
 from sluicegate.core.feeds import FeedRepository
 from sluicegate.core.learned import LearnedRepository, RateRepository
@@ -33,6 +34,7 @@ from sluicegate.db.addons import Addons
 from sluicegate.db.audit import Audits
 from sluicegate.db.blocklist import Blocklists
 from sluicegate.db.cascade import CascadePreferenceRows
+from sluicegate.db.destinations import Destinations
 from sluicegate.db.failures import translated
 from sluicegate.db.feeds import Feeds
 from sluicegate.db.files import Files
@@ -46,12 +48,14 @@ from sluicegate.db.media_batches import MediaBatches
 from sluicegate.db.media_jobs import MediaJobs
 from sluicegate.db.media_queue import MediaQueue
 from sluicegate.db.media_usage import MediaUsages
+from sluicegate.db.open_uploads import OpenUploads
 from sluicegate.db.people import Identities, Limits, MasterKeyMarks, Plans, Preferences
 from sluicegate.db.placements import Placements
 from sluicegate.db.policies import Policies
 from sluicegate.db.queue import Tasks
 from sluicegate.db.repeats import Repeats, mark_effective
 from sluicegate.db.sign_in import SignIns
+from sluicegate.db.store_jobs import StoreJobs
 from sluicegate.db.stream_proxies import StreamProxies
 from sluicegate.db.stream_rights import StreamRights
 from sluicegate.db.titles import ReadyJobs, Titles
@@ -91,6 +95,9 @@ class Transaction:
     cascade_preferences: CascadePreferenceRepository
     placements: PlacementRepository
     webhooks: WebhookRepository
+    destinations: DestinationRepository
+    uploads: UploadRepository
+    store_jobs: StoreJobRepository
     sign_in: SignInRepository
     identities: IdentityRepository
     limits: UserLimitRepository
@@ -129,6 +136,9 @@ class Transaction:
         self.cascade_preferences = CascadePreferenceRows(connection)
         self.placements = Placements(connection)
         self.webhooks = Webhooks(connection)
+        self.destinations = Destinations(connection, vault)
+        self.uploads = OpenUploads(connection, vault)
+        self.store_jobs = StoreJobs(connection)
         self.sign_in = SignIns(connection)
         self.identities = Identities(connection)
         self.limits = Limits(connection)

@@ -11,6 +11,8 @@ from sluicegate.core.accounts import LOCAL_PROVIDERS
 from sluicegate.core.ports import Task
 
 __all__ = [
+    "DELIVER",
+    "DELIVER_SWEEP",
     "ENGINE_CLEANUP",
     "ENGINE_DROP",
     "ENGINE_INTRODUCE",
@@ -30,6 +32,8 @@ __all__ = [
     "sync_task",
 ]
 
+DELIVER: Final = "deliver"
+DELIVER_SWEEP: Final = "deliver_sweep"
 PLACE: Final = "place"
 RECASCADE: Final = "recascade"
 SYNC: Final = "sync"

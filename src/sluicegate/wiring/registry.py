@@ -100,14 +100,22 @@ class ProviderRegistry:
 
 
 class StorageRegistry:
-    """Implements ``core.ports.Storages``."""
+    """Implements ``core.ports.Storages``.
 
-    def __init__(self, storages: Mapping[str, Storage]) -> None:
+    Args:
+        storages: those of this machine by name.
+        targets: finds users' own buckets by name; None for a name of another kind.
+    """
+
+    def __init__(
+        self, storages: Mapping[str, Storage], targets: Callable[[str], Storage | None] = lambda _: None
+    ) -> None:
         self._storages = dict(storages)
+        self._targets = targets
 
     def get(self, storage: str) -> Storage:
         """See the port."""
-        try:
-            return self._storages[storage]
-        except KeyError:
-            raise NotFound(f"There is no storage '{storage}'.") from None
+        found = self._storages.get(storage) or self._targets(storage)
+        if found is None:
+            raise NotFound(f"There is no storage '{storage}'.")
+        return found

@@ -12,6 +12,8 @@ from sluicegate.db.task_run import Exhausted
 from sluicegate.net.webhook_posts import WebhookPosts
 from sluicegate.services.media_run import MediaRunService
 from sluicegate.services.task_kinds import (
+    DELIVER,
+    DELIVER_SWEEP,
     ENGINE_PLACE,
     ENGINE_RECASCADE,
     ENGINE_STORE,
@@ -22,7 +24,7 @@ from sluicegate.services.task_kinds import (
     WEBHOOK,
 )
 from sluicegate.services.webhook_delivery import WebhookDelivery
-from sluicegate.tasks import blocklist, feeds, media, place, store, sweep, sync, tombstones, webhooks
+from sluicegate.tasks import blocklist, deliver, feeds, media, place, store, sweep, sync, tombstones, webhooks
 from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.engines import engines_if_free
 from sluicegate.wiring.installation import Installation
@@ -93,9 +95,11 @@ def _worker(installation: Installation, run_media: MediaRunService, handlers: Ma
         MEDIA: settings.media_active,
         FEED: _FEEDS_AT_ONCE,
         WEBHOOK: webhooks.RECEIVERS_AT_ONCE,
+        DELIVER: _STORES_AT_ONCE,
     }
     periodic = {
         sweep.SWEEP: _SWEEP_SECONDS,
+        DELIVER_SWEEP: _SWEEP_SECONDS,
         tombstones.ERASE: _ERASE_SECONDS,
         feeds.DUE_FEEDS: _DUE_FEEDS_SECONDS,
         blocklist.BLOCKLIST: _BLOCKLIST_SECONDS,
@@ -121,6 +125,7 @@ def _handlers(installation: Installation, run_media: MediaRunService, *, engines
         | tombstones.handlers(installation.tombstones)
         | feeds.handlers(installation.feeds.poller)
         | blocklist.handlers(installation.blocklist, installation.feeds.blocked_jobs)
+        | deliver.handlers(installation.store, installation.destinations)
         | webhooks.handlers(_deliveries(installation), installation.webhooks)
     )
     return handlers | store.handlers(installation.collection) if engines else handlers
