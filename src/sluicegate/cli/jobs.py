@@ -6,6 +6,8 @@ from uuid import UUID
 import typer
 
 from sluicegate.cli.context import DatabaseUrl, DataDir, Json, UserName, load, owner, with_installation
+from sluicegate.cli.explain import print_trace, simulate, trace_rows
+from sluicegate.cli.explain import trace as tell_trace
 from sluicegate.cli.output import notes, print_json, print_table
 from sluicegate.cli.progress import watch_job
 from sluicegate.core.jobs import Job, JobState
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="What was handed in and how far it is.")
+
+app.command("trace")(tell_trace)
+app.command("simulate")(simulate)
 
 JobId = Annotated[UUID, typer.Argument(help="Id of the job, from 'jobs list'.")]
 
@@ -58,21 +63,18 @@ def show(
         trace = await installation.library.trace(person.id, job)
         return _job(found) | {
             "files": [{"id": str(f.id), "path": f.path, "size_bytes": f.size, "stored": f.stored_key} for f in files],
-            "trace": [
-                {"at": e.at.isoformat(), "rung": e.rung, "verdict": e.verdict, "rule": e.rule, "words": e.words}
-                for e in trace
-            ],
+            "trace": trace,
         }
 
     details = with_installation(load(data_dir, database_url), work)
+    entries = details.pop("trace")
     if json:
-        print_json(details)
+        print_json(details | {"trace": trace_rows(entries)})
         return
-    scalars = {name: value for name, value in details.items() if name not in {"files", "trace"}}
+    scalars = {name: value for name, value in details.items() if name != "files"}
     print_table(("FIELD", "VALUE"), list(scalars.items()), empty="")
     print_table(("FILE", "BYTES"), [(f["path"], f["size_bytes"]) for f in details["files"]], empty="No files yet.")
-    rows = [(e["at"][:19], e["rung"], e["verdict"], e["words"]) for e in details["trace"]]
-    print_table(("WHEN", "RUNG", "VERDICT", "WHY"), rows, empty="Nothing was decided yet.")
+    print_trace(entries)
 
 
 @app.command()

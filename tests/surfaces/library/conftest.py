@@ -34,6 +34,7 @@ from sluicegate.services.library import LibraryService
 from sluicegate.services.link_cache import LinkCache
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.resolver import Resolver
+from sluicegate.services.simulate import SimulateService
 from sluicegate.services.submit import SubmitService
 from sluicegate.services.sync import SyncService
 from sluicegate.services.tombstones import TombstoneService
@@ -46,6 +47,8 @@ from sluicegate.surfaces.library.playback_routes import router as playback_route
 from sluicegate.surfaces.library.routes import LibraryServices, router
 from sluicegate.surfaces.library.sync_routes import SyncServices
 from sluicegate.surfaces.library.sync_routes import router as sync_router
+from sluicegate.surfaces.library.trace_routes import TraceServices
+from sluicegate.surfaces.library.trace_routes import router as trace_router
 from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.registry import ProviderRegistry, RemoteProvider, StorageRegistry
 
@@ -147,8 +150,10 @@ async def running(shared: tuple[Transactions, DatabaseChanges], vault: AesVault)
     sync = SyncService(transactions, providers, clock)
     grave = TombstoneService(transactions, providers, storages, clock, grace=timedelta(days=30))
     syncs = SyncServices(sync, AccountLooks(transactions, sync, clock), grave, keys)
+    simulate = SimulateService(transactions, providers, AccountProbe(transactions, providers))
+    traces = trace_router(TraceServices(services.library, simulate, keys))
     app = Litestar(
-        [router(services), playback_router(PlaybackServices(playback, keys)), sync_router(syncs)],
+        [router(services), playback_router(PlaybackServices(playback, keys)), sync_router(syncs), traces],
         exception_handlers={HTTPException: answer_error, SluicegateError: answer_error},
         logging_config=None,
     )
