@@ -297,7 +297,11 @@ class MediaWorkshop(Protocol):
         ...
 
     def open_direct(self, url: str) -> AbstractAsyncContextManager["DirectBytes | None"]:
-        """The plain media file behind the address, or None for everything else; it has no errors of its own."""
+        """The plain media file behind the address, or None for everything else, unreadable addresses included.
+
+        Raises:
+            UnsafeSource: the file is larger than allowed.
+        """
         ...
 
     def check_room(self, size: int | None) -> None:

@@ -24,6 +24,7 @@ from sluicegate.core.errors import (
     NoMedia,
     NotReady,
     StorageFull,
+    UnsafeSource,
 )
 from sluicegate.core.media import (
     DirectBytes,
@@ -144,6 +145,8 @@ class Workshop:
             yield None
             return
         async with self._direct.open(url) as source:
+            if source is not None and (source.file.size or 0) > self._limits.media_bytes:
+                raise UnsafeSource("The media is larger than allowed.")
             yield source
 
     def check_room(self, size: int | None) -> None:

@@ -170,9 +170,10 @@ class MediaJobService:
         await self._gate.check_link(old.url)
         target = await self._targets.current(user_id)
         job = self._job(user_id, Draft(WebLink(old.url), old.options), target)
+        job = replace(job, enqueued_at=job.created_at, priority=_SINGLE, retry_of=old.id)
         async with self._transactions() as tx:
             await check_quota(tx, user_id)
-            await self._add(tx, [replace(job, enqueued_at=job.created_at, priority=_SINGLE, retry_of=old.id)])
+            await self._add(tx, [job])
         return job
 
     async def delete_file(self, user_id: UUID, job_id: UUID) -> tuple[MediaJob, str]:
