@@ -1,4 +1,4 @@
-"""``GET /v1/availability``: three values with origin and age, bad input, and probing that leaves alone what was there."""
+"""``GET /v1/availability``: three values with origin and age, bad input, and probing that leaves nothing behind."""
 
 import asyncio
 import base64

@@ -31,20 +31,37 @@ class LinkKey:
     address: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    link: Link
+    made_at: datetime
+
+    def good(self, now: datetime, lasting: timedelta) -> bool:
+        expires_at = self.link.expires_at
+        if expires_at is None:
+            return now < self.made_at + _UNTOLD_LIFETIME - _MARGIN
+        if now - self.made_at < _MARGIN:
+            return now < expires_at
+        return now + max(lasting, _MARGIN) < expires_at
+
+
 class LinkCache:
     """In memory, per process, bounded; never shared between users or accounts."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._links: OrderedDict[LinkKey, tuple[Link, datetime]] = OrderedDict()
+        self._links: OrderedDict[LinkKey, _Cached] = OrderedDict()
         self._flights: dict[LinkKey, asyncio.Task[Link]] = {}
 
-    async def get(self, key: LinkKey, make: Callable[[], Awaitable[Link]]) -> Link:
-        """The cached link, or one made by ``make``, which runs once for all who wait; its error reaches all of them."""
+    async def get(self, key: LinkKey, make: Callable[[], Awaitable[Link]], *, lasting: timedelta = timedelta()) -> Link:
+        """The cached link, or one made by ``make``, which runs once for all who wait; its error reaches all of them.
+
+        With ``lasting`` a link that expires sooner is made anew, unless that was just done: some never last as long.
+        """
         cached = self._links.get(key)
-        if cached is not None and cached[1] > self._clock.now():
+        if cached is not None and cached.good(self._clock.now(), lasting):
             self._links.move_to_end(key)
-            return cached[0]
+            return cached.link
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.create_task(self._fly(key, make))
@@ -56,13 +73,12 @@ class LinkCache:
     def forget(self, key: LinkKey, link: Link) -> None:
         """Drops a link that turned out to be dead, unless it was replaced meanwhile."""
         cached = self._links.get(key)
-        if cached is not None and cached[0].url == link.url:
+        if cached is not None and cached.link.url == link.url:
             del self._links[key]
 
     async def _fly(self, key: LinkKey, make: Callable[[], Awaitable[Link]]) -> Link:
         link = await make()
-        until = (link.expires_at or self._clock.now() + _UNTOLD_LIFETIME) - _MARGIN
-        self._links[key] = (link, until)
+        self._links[key] = _Cached(link, self._clock.now())
         self._links.move_to_end(key)
         while len(self._links) > _ENTRIES_MAX:
             self._links.popitem(last=False)

@@ -7,7 +7,9 @@ of this server in place of the last three.
 """
 
 import ipaddress
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -25,10 +27,20 @@ from sluicegate.services.holders import Held, Holder, Holders
 from sluicegate.services.remote_bytes import LinkReader, RemoteBytes
 from sluicegate.services.resolver import Resolver
 
-__all__ = ["STREAM_SECONDS", "LinkSigner", "LinkWrapper", "PlaybackService", "StreamAnswer", "Viewer"]
+__all__ = [
+    "PROXIED_SECONDS",
+    "STREAM_SECONDS",
+    "LinkSigner",
+    "LinkWrapper",
+    "PlaybackService",
+    "StreamAnswer",
+    "Viewer",
+]
 
 STREAM_SECONDS: Final = 900
 """Promised validity of a stream URL (library sheet, section 5.10)."""
+
+_STREAM_TIME: Final = timedelta(seconds=STREAM_SECONDS)
 
 PROXIED_SECONDS: Final = 21_600
 """Validity of a proxied link: a player asks for the next range with the same URL until the film is over."""
@@ -174,7 +186,7 @@ class PlaybackService:
             return await self._proxied(held, viewer, choice)
         if proxy is not None:
             return await self._wrapped(held, proxy, choice)
-        holder, link = await self._resolver.first_link(held, viewer_address=viewer.public_address)
+        holder, link = await self._resolver.first_link(held, viewer_address=viewer.public_address, lasting=_STREAM_TIME)
         source, backend = _layer(held, holder)
         return StreamAnswer(link.url, self._lifetime(link), source, backend, held.file)
 
@@ -210,7 +222,7 @@ class PlaybackService:
     async def _wrapped(self, held: Held, proxy: ProxyCredential, choice: PlaybackChoice) -> StreamAnswer:
         """The holder's link behind the user's proxy. Without the proxy there is no link: its user hides behind it."""
         address = await self._wrapper.address(proxy)
-        holder, link = await self._resolver.first_link(held, viewer_address=address)
+        holder, link = await self._resolver.first_link(held, viewer_address=address, lasting=_STREAM_TIME)
         seconds = self._lifetime(link)
         url = await self._wrapper.wrap(proxy, link, held.file.name, seconds=seconds, plain=choice.plain)
         return StreamAnswer(url, seconds, proxy.kind.value, _layer(held, holder)[1], held.file)
@@ -249,7 +261,7 @@ class PlaybackService:
     def _lifetime(self, link: Link) -> int:
         if link.expires_at is None:
             return STREAM_SECONDS
-        left = int((link.expires_at - self._clock.now()).total_seconds())
+        left = math.ceil((link.expires_at - self._clock.now()).total_seconds())
         return max(0, min(left, STREAM_SECONDS))
 
 

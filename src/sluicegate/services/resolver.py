@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -44,8 +45,10 @@ class Resolver:
         """The accounts to read a file from."""
         return FileOrigins(self, held, viewer_address)
 
-    async def first_link(self, held: Held, *, viewer_address: str | None = None) -> tuple[Holder, Link]:
-        """A link by the first holder that can make one.
+    async def first_link(
+        self, held: Held, *, viewer_address: str | None = None, lasting: timedelta = timedelta()
+    ) -> tuple[Holder, Link]:
+        """A link by the first holder that can make one, which works for ``lasting`` if its provider's links do.
 
         Raises:
             NotReady: nobody holds the file any more.
@@ -57,7 +60,7 @@ class Resolver:
         first: UpstreamError | None = None
         while origin is not None:
             try:
-                return origin.holder, await origin.link()
+                return origin.holder, await origin.link(lasting=lasting)
             except UpstreamError as error:
                 first = first or error
                 failed.append(origin)
@@ -69,9 +72,9 @@ class Resolver:
         addressed = self._providers.kind(holder.account.provider).addressed_links
         return LinkKey(user_id, holder.account.id, holder.locator, viewer_address if addressed else None)
 
-    async def link(self, holder: Holder, key: LinkKey) -> Link:
+    async def link(self, holder: Holder, key: LinkKey, *, lasting: timedelta) -> Link:
         """A link by one holder, from the cache or made now. Raises UpstreamError."""
-        return await self._links.get(key, lambda: self._make(holder, key))
+        return await self._links.get(key, lambda: self._make(holder, key), lasting=lasting)
 
     def expire(self, key: LinkKey, link: Link) -> None:
         """Drops a dead link from the cache."""
@@ -121,9 +124,9 @@ class AccountOrigin:
     holder: Holder
     key: LinkKey
 
-    async def link(self) -> Link:
+    async def link(self, *, lasting: timedelta = timedelta()) -> Link:
         """See the port."""
-        return await self.resolver.link(self.holder, self.key)
+        return await self.resolver.link(self.holder, self.key, lasting=lasting)
 
     def expire(self, link: Link) -> None:
         """See the port."""
