@@ -19,7 +19,7 @@ from sluicegate.core.links import Link
 from sluicegate.core.sources import Magnet, Nzb, TorrentFile, WebLink
 from sluicegate.core.transfers import Submission, Transfer
 
-__all__ = ["Capability", "HosterSupport", "Page", "Provider"]
+__all__ = ["Capability", "Control", "HosterSupport", "Page", "Provider"]
 
 
 class Capability(StrEnum):
@@ -35,10 +35,19 @@ class Capability(StrEnum):
     GET = "get"
     FILES = "files"
     REMOVE = "remove"
+    CONTROL = "control"
     LINK = "link"
     UNLOCK = "unlock"
     HOSTERS = "hosters"
     AVAILABILITY = "availability"
+
+
+class Control(StrEnum):
+    """What can be done with a transfer beside removing it; few providers can do any of it."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    REANNOUNCE = "reannounce"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +158,15 @@ class Provider(ABC):
     async def remove(self, transfer_id: str) -> None:
         """Removes a transfer from the account. Removing one that is not there is fine."""
         raise self._unsupported("remove")
+
+    async def control(self, transfer_id: str, operation: Control) -> None:
+        """Pauses a transfer, lets it go on, or asks its trackers again.
+
+        Raises:
+            NotSupported: the provider does not do this with transfers of this kind.
+            TransferMissing: no such transfer.
+        """
+        raise self._unsupported("control")
 
     async def link(self, locator: str, *, viewer_address: str | None = None) -> Link:
         """A direct link to one file; may be called again whenever the last one has expired.

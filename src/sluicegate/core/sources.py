@@ -99,20 +99,27 @@ class WebLink:
     """An http(s) link without credentials: a file, a hoster page or a media page.
 
     It has no fragment either, except on hosters that keep the decryption key there (see ``core.web_links``).
+
+    Attributes:
+        name: what the download should be called, where a provider takes a name.
+        password: what opens it, where it is protected.
     """
 
     url: str
+    name: str = ""
+    password: str = field(default="", repr=False)
 
     kind = SourceKind.WEB
 
 
 @dataclass(frozen=True, slots=True)
 class Nzb:
-    """A Usenet index file, by content or by link (exactly one of ``raw`` and ``url``)."""
+    """A Usenet index file, by content or link (exactly one of ``raw`` and ``url``); ``password`` opens its archive."""
 
     name: str
     raw: bytes | None = field(default=None, repr=False)
     url: str | None = None
+    password: str = field(default="", repr=False)
 
     kind = SourceKind.USENET
 

@@ -27,6 +27,7 @@ WORDS = {
     Capability.GET: "one transfer",
     Capability.FILES: "files",
     Capability.REMOVE: "removing",
+    Capability.CONTROL: "pausing, resuming, reannouncing",
     Capability.LINK: "links to files",
     Capability.UNLOCK: "hoster links at once",
     Capability.HOSTERS: "list of hosters",

@@ -12,7 +12,7 @@ from tests.sandbox.caller import Caller, torrent
 
 from sluicegate.core.accounts import Credential
 from sluicegate.core.magnets import parse_info_hash
-from sluicegate.core.provider import Capability, Provider
+from sluicegate.core.provider import Capability, Control, Provider
 from sluicegate.core.secrets import Secret
 from sluicegate.core.sources import Magnet, Nzb, TorrentFile, WebLink
 from sluicegate.core.torrent_files import parse_torrent
@@ -211,6 +211,9 @@ class Stage:
                 subject = await self.hoster()
             case Capability.AVAILABILITY:
                 subject = [(await self.magnet(cached_on=[self.name])).info_hash]
+            case Capability.CONTROL:
+                transfer_id = await self.submit()
+                return lambda: use.control(transfer_id, Control.RESUME)
             case Capability.SELECT:
                 subject = await self.submit()
                 await self.drive(subject, TransferState.SELECTING)

@@ -11,7 +11,7 @@ from tests.providers.suite.stage import TOKEN, Stage
 from sluicegate.core.accounts import AccountFacts
 from sluicegate.core.errors import CredentialsRejected, NotSupported, UpstreamError
 from sluicegate.core.manifest import read_manifest
-from sluicegate.core.provider import Capability, HosterSupport, Page
+from sluicegate.core.provider import Capability, Control, HosterSupport, Page
 from sluicegate.core.sources import Magnet, Nzb, TorrentFile, WebLink
 from sluicegate.core.transfers import Submission, Transfer, TransferState
 
@@ -27,6 +27,7 @@ ARGUMENTS = {
     Capability.GET: ("1",),
     Capability.FILES: ("1",),
     Capability.REMOVE: ("1",),
+    Capability.CONTROL: ("1", Control.PAUSE),
     Capability.LINK: ("x:1:1",),
     Capability.UNLOCK: (WebLink("https://1fichier.com/?abc"),),
     Capability.HOSTERS: (),
@@ -87,7 +88,7 @@ async def test_claimed_works(stage: Stage, claimed: Capability) -> None:
             assert len(await stage.truth()) == 1
             if stage.case.adapter.can(Capability.GET):
                 assert (await stage.adapter.get(result.transfer_id)).id == result.transfer_id
-        case Capability.SELECT | Capability.REMOVE:
+        case Capability.SELECT | Capability.REMOVE | Capability.CONTROL:
             assert result is None
         case Capability.LIST:
             assert isinstance(result, Page)

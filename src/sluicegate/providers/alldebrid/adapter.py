@@ -123,7 +123,7 @@ class AllDebrid(Provider):
         A slow site makes a delayed link: one further request asks whether it is there, and if not
         ``TransferNotReady`` tells when to come again.
         """
-        return await self._unlocked(parse_link(link.url).url)
+        return await self._unlocked(parse_link(link.url).url, link.password)
 
     async def hosters(self) -> tuple[HosterSupport, ...]:
         """The hosts that this account may use."""
@@ -132,8 +132,8 @@ class AllDebrid(Provider):
     async def aclose(self) -> None:
         """Nothing to free: the HTTP client is its owner's."""
 
-    async def _unlocked(self, url: str) -> Link:
-        unlocked = await self._api.unlock(url)
+    async def _unlocked(self, url: str, password: str = "") -> Link:
+        unlocked = await self._api.unlock(url, password)
         direct = unlocked.link
         if not direct and unlocked.delayed is not None:
             direct = await self._delayed(str(unlocked.delayed))

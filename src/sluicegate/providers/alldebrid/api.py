@@ -201,9 +201,9 @@ class AllDebridApi:
         """``POST /v4/magnet/delete``."""
         await self._call("POST", "/v4/magnet/delete", Envelope[_Message], form={"id": magnet_id})
 
-    async def unlock(self, link: str) -> Unlocked:
+    async def unlock(self, link: str, password: str = "") -> Unlocked:
         """``POST /v4/link/unlock``, for hoster links and for the links of magnet files alike."""
-        return await self._call("POST", "/v4/link/unlock", Envelope[Unlocked], form={"link": link})
+        return await self._call("POST", "/v4/link/unlock", Envelope[Unlocked], form=_with(password, {"link": link}))
 
     async def delayed(self, delayed_id: str) -> Delayed:
         """``POST /v4/link/delayed``."""
@@ -282,3 +282,7 @@ def _rows(magnets: list[Magnet] | dict[str, Any]) -> list[Magnet]:
         return msgspec.convert(found, list[Magnet])
     except (msgspec.ValidationError, OverflowError) as error:
         raise ProtocolError(f"A magnet has another shape than documented: {error}.", provider=PROVIDER) from None
+
+
+def _with(password: str, form: dict[str, str]) -> dict[str, str]:
+    return form | {"password": password} if password else form

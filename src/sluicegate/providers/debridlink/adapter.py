@@ -169,7 +169,7 @@ class DebridLink(Provider):
             TransferNotReady: Debrid-Link is still fetching it; ask again.
             SourceRejected: the link is a folder of several files.
         """
-        found = await self._api.unlock(parse_link(link.url).url)
+        found = await self._api.unlock(parse_link(link.url).url, link.password)
         if len(found) != 1:
             raise SourceRejected(
                 f"The link is a folder of {len(found)} files.",

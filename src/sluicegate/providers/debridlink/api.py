@@ -168,10 +168,11 @@ class DebridLinkApi:
         if torrent_id not in echoed:
             raise ProtocolError("Debrid-Link does not confirm the removal.", provider=PROVIDER)
 
-    async def unlock(self, link: str) -> list[Download]:
+    async def unlock(self, link: str, password: str = "") -> list[Download]:
         """POST ``downloader/add``: one object, or several for a folder."""
         one_or_many: Any = Download | list[Download]
-        found = _read(await self._send("POST", "downloader/add", form={"url": link}), one_or_many)
+        form = {"url": link, "password": password} if password else {"url": link}
+        found = _read(await self._send("POST", "downloader/add", form=form), one_or_many)
         return found if isinstance(found, list) else [found]
 
     async def hosts(self) -> list[Host]:

@@ -12,7 +12,7 @@ from sluicegate.core.files import Locator, RemoteFile
 from sluicegate.core.links import Link
 from sluicegate.core.local import LocalFile
 from sluicegate.core.names import mime_type_of
-from sluicegate.core.provider import HosterSupport, Page, Provider
+from sluicegate.core.provider import Control, HosterSupport, Page, Provider
 from sluicegate.core.secrets import Secret
 from sluicegate.core.sources import Magnet, Nzb, SourceKind, TorrentFile, WebLink
 from sluicegate.core.transfers import Submission, Transfer, TransferState
@@ -87,6 +87,11 @@ class Memory(Provider):
         """Removes a transfer."""
         await self._enter("remove", transfer_id)
         self._world.drop(self._token, transfer_id)
+
+    async def control(self, transfer_id: str, operation: Control) -> None:
+        """Takes note of it."""
+        await self._holding("control", transfer_id)
+        del operation
 
     async def link(self, locator: str, *, viewer_address: str | None = None) -> Link:
         """A link that nobody answers at, different with every call."""

@@ -113,7 +113,7 @@ class Premiumize(Provider):
     async def submit_nzb(self, nzb: Nzb) -> Submission:
         """Hands in an NZB by content or link; more requests when the account has it already, see ``_twin``."""
         if nzb.url is not None:
-            return await self._submit_link(parse_link(nzb.url).url)
+            return await self._submit_link(parse_link(nzb.url).url, nzb.password)
         if not nzb.raw:
             raise InvalidInput("This NZB has neither content nor a link.", field="nzb")
         name = safe_segment(nzb.name, "upload").removesuffix(_NZB)
@@ -122,7 +122,7 @@ class Premiumize(Provider):
 
     async def submit_web(self, link: WebLink) -> Submission:
         """Hands in a link; more requests when the account has it already, see ``_twin``."""
-        return await self._submit_link(parse_link(link.url).url)
+        return await self._submit_link(parse_link(link.url).url, link.password)
 
     async def list_page(self, cursor: str | None = None) -> Page:
         """All jobs at once; Premiumize has no pages. A second request in the case that ``_rows`` describes."""
@@ -168,7 +168,7 @@ class Premiumize(Provider):
 
     async def unlock(self, link: WebLink) -> Link:
         """Unlocks a hoster link. Every success costs points."""
-        files = (await self._api.direct(parse_link(link.url).url)).content
+        files = (await self._api.direct(parse_link(link.url).url, link.password)).content
         if len(files) > 1:
             raise HosterUnsupported(
                 "Several files are behind this link.",
@@ -214,8 +214,8 @@ class Premiumize(Provider):
                 return row
         raise TransferMissing("Premiumize's listing is without this job.", provider=self.name)
 
-    async def _submit_link(self, url: str) -> Submission:
-        return await self._submission(await self._api.create(url), lambda source: source == url)
+    async def _submit_link(self, url: str, password: str) -> Submission:
+        return await self._submission(await self._api.create(url, password), lambda source: source == url)
 
     async def _submission(
         self, created: wire.Created | None, made_it: Callable[[str], bool], name: str = "", *, from_file: bool = False

@@ -153,14 +153,14 @@ class PremiumizeApi:
         """``GET /account/info``."""
         return _read(await self._send("GET", "/account/info"), AccountInfo)
 
-    async def create(self, source: str | Part) -> Created | None:
+    async def create(self, source: str | Part, password: str = "") -> Created | None:
         """``POST /transfer/create`` with a magnet or link, or with a file part that is called ``src`` as well.
 
         Returns:
             None when the account has this job already, which Premiumize says without its id.
         """
         if isinstance(source, str):
-            answer = await self._send("POST", "/transfer/create", form={"src": source})
+            answer = await self._send("POST", "/transfer/create", form=_with(password, {"src": source}))
         else:
             answer = await self._send("POST", "/transfer/create", parts=(source,))
         return None if _refused_as_duplicate(answer) else _read(answer, Created)
@@ -200,9 +200,9 @@ class PremiumizeApi:
         """``POST /item/delete``."""
         _read(await self._send("POST", "/item/delete", form={"id": item_id}), Verdict)
 
-    async def direct(self, link: str) -> Direct:
+    async def direct(self, link: str, password: str = "") -> Direct:
         """``POST /transfer/directdl``: costs fair-use points with every success."""
-        return _read(await self._send("POST", "/transfer/directdl", form={"src": link}), Direct)
+        return _read(await self._send("POST", "/transfer/directdl", form=_with(password, {"src": link})), Direct)
 
     async def check(self, items: Sequence[str]) -> Checked:
         """``POST /cache/check``, free of charge. As GET, long lists are refused with status 414."""
@@ -263,3 +263,7 @@ def _verdict(answer: Answer) -> Verdict:
 def _refused_as_duplicate(answer: Answer) -> bool:
     verdict = _verdict(answer)
     return verdict.status == "error" and is_duplicate(verdict.message or "")
+
+
+def _with(password: str, form: dict[str, str]) -> dict[str, str]:
+    return form | {"password": password} if password else form

@@ -157,7 +157,7 @@ class RealDebrid(Provider):
 
     async def unlock(self, link: WebLink) -> Link:
         """A direct link to what a hoster link leads to."""
-        return _link(await self._api.unrestrict(parse_link(link.url).url))
+        return _link(await self._api.unrestrict(parse_link(link.url).url, password=link.password))
 
     async def hosters(self) -> tuple[HosterSupport, ...]:
         """The supported hosters by main domain."""

@@ -153,9 +153,10 @@ class RealDebridApi:
         """DELETE ``/torrents/delete/{id}``."""
         _done(await self._send("DELETE", f"/torrents/delete/{torrent_id}"))
 
-    async def unrestrict(self, link: str, *, viewer_address: str | None = None) -> Unrestricted:
+    async def unrestrict(self, link: str, *, viewer_address: str | None = None, password: str = "") -> Unrestricted:
         """POST ``/unrestrict/link``; ``ip``, the viewer's address, is sent by several clients and not documented."""
-        form = {"link": link} | ({"ip": viewer_address} if viewer_address is not None else {})
+        told = {"link": link, "password": password, "ip": viewer_address}
+        form = {name: value for name, value in told.items() if value}
         answer = await self._send("POST", "/unrestrict/link", form=form)
         found: Unrestricted = _read(answer, Unrestricted, OWN_LINK if link.startswith(_OWN_LINKS) else None)
         return found

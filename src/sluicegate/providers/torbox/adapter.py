@@ -26,7 +26,7 @@ from sluicegate.core.links import Link
 from sluicegate.core.magnets import parse_info_hash, parse_magnet, render_magnet
 from sluicegate.core.manifest import read_manifest
 from sluicegate.core.names import disambiguate, display_text, mime_type_of, safe_relative_path
-from sluicegate.core.provider import HosterSupport, Page, Provider
+from sluicegate.core.provider import Control, HosterSupport, Page, Provider
 from sluicegate.core.sources import Magnet, Nzb, SourceKind, TorrentFile, WebLink
 from sluicegate.core.transfers import Submission, Transfer, TransferState
 from sluicegate.core.web_links import parse_link
@@ -136,13 +136,13 @@ class TorBox(Provider):
     async def submit_nzb(self, nzb: Nzb) -> Submission:
         """Hands in an NZB; TorBox knows it by the MD5 of its link or content."""
         source = nzb.raw or parse_link(nzb.url or "").url
-        created = await self._api.create_usenet(nzb.name.removesuffix(".nzb"), source)
+        created = await self._api.create_usenet(nzb.name.removesuffix(".nzb"), source, nzb.password)
         return await self._submission(_USENET, created, _md5(source))
 
     async def submit_web(self, link: WebLink) -> Submission:
         """Hands in a link, which TorBox knows by its MD5. There is no unlocking at once."""
         url = parse_link(link.url).url
-        return await self._submission(_WEB, await self._api.create_web(url), _md5(url))
+        return await self._submission(_WEB, await self._api.create_web(url, link.name, link.password), _md5(url))
 
     async def list_page(self, cursor: str | None = None) -> Page:
         """A page of one of six lists: torrents, Usenet, web downloads, then what is queued of each.
@@ -190,11 +190,19 @@ class TorBox(Provider):
         try:
             section, twin, number = _read_id(transfer_id)
             if section.startswith(_QUEUED):
-                await self._api.delete_queued(number)
+                await self._api.control_queued(number, "delete")
             else:
-                await self._api.delete(twin, number)
+                await self._api.control(twin, number, "delete")
         except TransferMissing:
             return
+
+    async def control(self, transfer_id: str, operation: Control) -> None:
+        """Passes the word on; what waits in the queue can only be started, which is what going on means there."""
+        section, twin, number = _read_id(transfer_id)
+        if section.startswith(_QUEUED):
+            await self._api.control_queued(number, "start" if operation is Control.RESUME else operation)
+        else:
+            await self._api.control(twin, number, operation)
 
     async def link(self, locator: str, *, viewer_address: str | None = None) -> Link:
         """A link to start within three hours; ``viewer_address`` picks the nearest server."""

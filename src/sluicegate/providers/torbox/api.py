@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from sluicegate.core.accounts import Credential
-from sluicegate.core.errors import ProtocolError, TransferMissing, TransferNotReady
+from sluicegate.core.errors import NotSupported, ProtocolError, TransferMissing, TransferNotReady
 from sluicegate.net.answers import Answer
 from sluicegate.net.http import Http, Part
 from sluicegate.providers.torbox.errors import PERHAPS_THERE, PROVIDER, failure
@@ -191,16 +191,18 @@ class TorBoxApi:
         )
         return await self._create(TORRENTS, multipart=[part, Part("allow_zip", "false")])
 
-    async def create_usenet(self, name: str, source: str | bytes) -> Created | None:
+    async def create_usenet(self, name: str, source: str | bytes, password: str) -> Created | None:
         """POST ``usenet/createusenetdownload`` with a link or an NZB; see ``_create``."""
         part = (
             Part("link", source) if isinstance(source, str) else Part("file", source, "upload.nzb", "application/x-nzb")
         )
-        return await self._create(USENET, multipart=[part, Part("name", name)])
+        secret = [Part("password", password)] if password else []
+        return await self._create(USENET, multipart=[part, Part("name", name), *secret])
 
-    async def create_web(self, link: str) -> Created | None:
+    async def create_web(self, link: str, name: str, password: str) -> Created | None:
         """POST ``webdl/createwebdownload``; see ``_create``."""
-        return await self._create(WEB, form={"link": link})
+        told = {"link": link, "name": name, "password": password}
+        return await self._create(WEB, form={key: value for key, value in told.items() if value})
 
     async def items(self, twin: Twin, *, offset: int, limit: int) -> list[Item]:
         """GET ``mylist``: a page of items, at most ``limit`` (the server has been seen to give one more)."""
@@ -230,15 +232,19 @@ class TorBoxApi:
         params = {"type": twin.type, "bypass_cache": "true", "id": number}
         return await self._one(Queued, "queued/getqueued", params)
 
-    async def delete(self, twin: Twin, number: int) -> None:
-        """POST ``control…``: removes an item and its files from the account."""
-        told = {twin.control_id: number, "operation": "delete"}
-        _read(await self._send("POST", f"{twin.group}/{twin.control}", json=told), msgspec.Raw)
+    async def control(self, twin: Twin, number: int, operation: str) -> None:
+        """POST ``control…``; ``delete`` removes an item and its files from the account.
 
-    async def delete_queued(self, number: int) -> None:
-        """POST ``queued/controlqueued``."""
-        told = {"queued_id": number, "operation": "delete"}
-        _read(await self._send("POST", "queued/controlqueued", json=told), msgspec.Raw)
+        Raises:
+            NotSupported: there is no such operation for this family (``INVALID_OPTION``).
+        """
+        told = {twin.control_id: number, "operation": operation}
+        _controlled(await self._send("POST", f"{twin.group}/{twin.control}", json=told), operation)
+
+    async def control_queued(self, number: int, operation: str) -> None:
+        """POST ``queued/controlqueued``: ``delete`` or ``start``."""
+        told = {"queued_id": number, "operation": operation}
+        _controlled(await self._send("POST", "queued/controlqueued", json=told), operation)
 
     async def request_link(self, twin: Twin, number: int, file_id: int, viewer_address: str | None) -> str:
         """GET ``requestdl``: a direct link. The key travels in the query here, and only here.
@@ -313,6 +319,14 @@ class TorBoxApi:
         url = f"{self._base_url}/{path}"
         proxy = self._credential.proxy
         return await self._http.request(method, url, headers=headers, proxy=proxy, provider=PROVIDER, **options)
+
+
+def _controlled(answer: Answer, operation: str) -> None:
+    if _code(answer) == "INVALID_OPTION":
+        raise NotSupported(
+            f"TorBox has no operation '{operation}' here.", provider=PROVIDER, upstream_code="INVALID_OPTION"
+        )
+    _read(answer, msgspec.Raw)
 
 
 def _code(answer: Answer) -> str | None:
