@@ -37,6 +37,7 @@ _NOT_ADMITTED: Final = "This add-on address is not valid any more."
 
 _Request = Request[Any, Any, Any]
 _KeyText = Annotated[str, PathParameter(description="A key ts_… (or a library key tu_…).", max_length=200)]
+_Name = Annotated[str, PathParameter(description="The file's name, for players that go by the extension.")]
 _Id = Annotated[str, PathParameter(schema_extra={"format": "uuid"})]
 _Rest = Annotated[
     str, PathParameter(description="Type, id and extras as the add-on protocol writes them, '.json' last.")
@@ -159,7 +160,7 @@ async def streams(
     status_code=302,
 )
 async def play(
-    request: _Request, caller: _Caller, services: _Services, job_id: _Id, file_id: _Id, name: str
+    request: _Request, caller: _Caller, services: _Services, job_id: _Id, file_id: _Id, name: _Name
 ) -> Response[None]:
     """A link made for this moment: stream lists are cached by players, so they hold this address instead."""
     del name
