@@ -42,7 +42,7 @@ def page_headers() -> dict[str, str]:
 def render(template: str, context: Mapping[str, Any], *, status: int = 200) -> Response[str]:
     """A whole page."""
     text = _environment().get_template(template).render(context)
-    return Response(text, status_code=status, headers=page_headers(), media_type="text/html; charset=utf-8")
+    return Response(text, status_code=status, headers=page_headers(), media_type="text/html")
 
 
 @cache

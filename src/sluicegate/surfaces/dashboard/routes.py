@@ -13,7 +13,7 @@ from sluicegate.surfaces.dashboard.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.dashboard.pages import security, sign_in
 from sluicegate.surfaces.dashboard.rendering import asset_version
 from sluicegate.surfaces.dashboard.services import DashboardServices
-from sluicegate.surfaces.dashboard.sessions import Forms, SessionGuard, session_of, token_of
+from sluicegate.surfaces.dashboard.sessions import check_form, session_guard, session_of, token_of
 
 __all__ = ["PREFIX", "router"]
 
@@ -34,8 +34,8 @@ def router(services: DashboardServices) -> Router:
     inside = Router(
         path="/",
         route_handlers=[changes, *sign_in.INSIDE, *security.HANDLERS],
-        guards=[SessionGuard(services.sign_in)],
-        before_request=Forms(),
+        guards=[session_guard(services.sign_in)],
+        before_request=check_form,
     )
     return Router(
         path=PREFIX,

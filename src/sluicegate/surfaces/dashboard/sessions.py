@@ -1,6 +1,7 @@
 """Who is at the other end of a page: the session cookie, and the token that every form carries."""
 
 import hmac
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -14,13 +15,13 @@ from sluicegate.core.sign_in import Session
 from sluicegate.services.sign_in import SignInService
 
 __all__ = [
-    "Forms",
-    "SessionGuard",
     "admin_only",
+    "check_form",
     "check_same_origin",
     "cookie",
     "form_token_of",
     "safe_next",
+    "session_guard",
     "session_of",
     "token_of",
 ]
@@ -35,33 +36,32 @@ _Connection = ASGIConnection[Any, Any, Any, Any]
 _Request = Request[Any, Any, Any]
 
 
-class SessionGuard:
-    """A Litestar guard: requests go on with their ``Session`` as ``request.auth``."""
+def session_guard(sign_in: SignInService) -> Callable[[_Connection, BaseRouteHandler], Awaitable[None]]:
+    """A Litestar guard: requests go on with their ``Session`` as ``request.auth``, or end with Unauthenticated."""
 
-    def __init__(self, sign_in: SignInService) -> None:
-        self._sign_in = sign_in
-
-    async def __call__(self, connection: _Connection, _: BaseRouteHandler) -> None:
-        """Raises Unauthenticated without a session."""
+    async def guard(connection: _Connection, _: BaseRouteHandler) -> None:
         token = connection.cookies.get(_NAME, "")
-        session = await self._sign_in.session(token)
+        session = await sign_in.session(token)
         if session is None:
             raise Unauthenticated("You are not signed in.")
         connection.scope["auth"] = session
-        connection.scope["state"]["form_token"] = self._sign_in.form_token(token)
+        connection.scope["state"]["form_token"] = sign_in.form_token(token)
+
+    return guard
 
 
-class Forms:
-    """Checks, before a page's form is worked on, that a page of ours has sent it."""
+async def check_form(request: _Request) -> None:
+    """Checks, before a page's form is worked on, that a page of ours has sent it.
 
-    async def __call__(self, request: _Request) -> None:
-        """Raises AccessDenied for a form from elsewhere."""
-        if request.method in _SAFE:
-            return
-        check_same_origin(request)
-        told = request.headers.get(_HEADER) or str((await request.form()).get(FORM_FIELD) or "")
-        if not hmac.compare_digest(told.encode(), form_token_of(request).encode()):
-            raise AccessDenied(_FOREIGN)
+    Raises:
+        AccessDenied: it comes from elsewhere.
+    """
+    if request.method in _SAFE:
+        return
+    check_same_origin(request)
+    told = request.headers.get(_HEADER) or str((await request.form()).get(FORM_FIELD) or "")
+    if not hmac.compare_digest(told.encode(), form_token_of(request).encode()):
+        raise AccessDenied(_FOREIGN)
 
 
 def check_same_origin(request: _Request) -> None:

@@ -45,16 +45,10 @@ async def enter(request: _Request, services: _Services) -> Response[str] | Redir
     if not form.errors:
         try:
             services.attempts.check(peer)
-            _, token = await services.sign_in.sign_in(
-                name, password, code, agent=request.headers.get("user-agent", ""), address=peer
-            )
+            return await _let_in(request, services, name, password, code, after)
         except (AccessDenied, RateLimited) as error:
             services.attempts.failed(peer)
             form.errors[""] = sentence(error)
-        else:
-            answer = go(after)
-            answer.cookies.append(cookie(token.reveal(), https=request.url.scheme == "https", max_age=_DAYS))
-            return answer
     return await _sign_in_page(request, services, form, after)
 
 
@@ -79,8 +73,8 @@ async def begin(request: _Request, services: _Services) -> Response[str] | Redir
     try:
         _, user = await services.sign_in.invited(token)
         if not form.errors:
-            await services.sign_in.accept(token, name, password)
-            return go("/app/sign-in")
+            user = await services.sign_in.accept(token, name, password)
+            return await _let_in(request, services, user.name, password, "", "/app")
     except NotFound as error:
         return _ended(request, error)
     except (InvalidInput, SluicegateError) as error:
@@ -113,6 +107,17 @@ async def theme(request: _Request) -> Redirect:
         samesite="lax",
         httponly=True,
     )
+    return answer
+
+
+async def _let_in(request: _Request, services: _Services, name: str, password: str, code: str, after: str) -> Redirect:
+    """Starts a session and goes on. Raises Unauthenticated, RateLimited."""
+    peer = request.client.host if request.client else ""
+    _, token = await services.sign_in.sign_in(
+        name, password, code, agent=request.headers.get("user-agent", ""), address=peer
+    )
+    answer = go(after)
+    answer.cookies.append(cookie(token.reveal(), https=request.url.scheme == "https", max_age=_DAYS))
     return answer
 
 
