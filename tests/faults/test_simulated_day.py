@@ -7,10 +7,7 @@ sandbox's tap: a wrong figure in a manifest shows.
 import contextlib
 import random
 import re
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,9 +17,7 @@ from tests.faults.day import Day, DrivenClock, Sandbox
 from sluicegate.core.errors import UpstreamError
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.pacing import Priority
-from sluicegate.db.connector import Connector
-from sluicegate.db.database import Database, open_at
-from sluicegate.db.embedded import EmbeddedPostgres
+from sluicegate.db.database import Database
 from sluicegate.net.egress import Egress, EgressPolicy
 from sluicegate.net.http import Http
 from sluicegate.sandbox.server import SandboxServer
@@ -54,22 +49,6 @@ UNDER_WAY_SECONDS = 5.0
 """Adds that were under way together with the refused one may still arrive."""
 
 TAKES_AWAY = re.compile(r"(?i)delete|remove|control|clear")
-
-
-@pytest.fixture
-async def database(vault: AesVault) -> AsyncIterator[Database]:
-    """A database of its own: the crash tests of this folder call something else "server"."""
-    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    async with EmbeddedPostgres(home / "postgres") as postgres:
-        connector = Connector(embedded=postgres)
-        connection = await connector.connect()
-        # It is thrown away; waiting for the disk would be most of the test's time.
-        await connection.execute("ALTER SYSTEM SET fsync = off")
-        await connection.execute("SELECT pg_reload_conf()")
-        await connection.close()
-        async with open_at(connector, vault) as opened:
-            yield opened
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
