@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Router, get
+from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, SkipValidation
@@ -62,6 +63,7 @@ def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
 @get(
     "/{job_id:str}/files/{file_id:str}/stream",
     summary="Make a stream URL",
+    cache_control=CacheControlHeader(no_store=True),
     responses=_refusals(401, 404, 409, 502),
 )
 async def stream(request: _Request, caller: _Caller, services: _Services, job_id: _Id, file_id: _Id) -> StreamBody:
