@@ -22,7 +22,7 @@ from sluicegate.core.errors import (
 )
 from sluicegate.core.files import RemoteFile
 from sluicegate.core.links import Link
-from sluicegate.core.provider import Capability, Provider
+from sluicegate.core.provider import Capability, Control, Provider
 from sluicegate.core.sources import Magnet, Nzb, Source, SourceKind, WebLink
 from sluicegate.core.transfers import Submission, Transfer, TransferState
 from sluicegate.services.gateway_learned import LearnedAvailability, Word
@@ -96,6 +96,13 @@ class GatewayJobs:
         """Removes a transfer; one that is not there is fine."""
         try:
             await provider.remove(_checked(provider, transfer_id))
+        except InvalidInput as error:
+            raise TransferMissing("There is no job with this id.", provider=provider.name) from error
+
+    async def control(self, provider: Provider, transfer_id: str, operation: Control) -> None:
+        """Pauses a transfer and the like. Raises NotSupported, TransferMissing."""
+        try:
+            await provider.control(_checked(provider, transfer_id), operation)
         except InvalidInput as error:
             raise TransferMissing("There is no job with this id.", provider=provider.name) from error
 

@@ -1,5 +1,5 @@
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +19,7 @@ from sluicegate.db.connector import Connector
 from sluicegate.db.database import Database, open_at
 from sluicegate.net.egress import EgressPolicy
 from sluicegate.net.http import open_http
+from sluicegate.net.pacing import Pacing
 from sluicegate.providers.memory.adapter import Memory
 from sluicegate.providers.memory.world import World
 from sluicegate.services.gateway import Gateway
@@ -30,6 +31,7 @@ from sluicegate.surfaces.gateway.admission import Admission
 from sluicegate.surfaces.gateway.application import BASE, GatewayApplication
 from sluicegate.surfaces.gateway.description import describe
 from sluicegate.surfaces.gateway.proxy import RawProxy
+from sluicegate.web.limits import BoundedBody
 from sluicegate.web.peer import RealPeer, TrustedProxies
 
 _MISSING = "torrin"
@@ -142,17 +144,25 @@ async def stage(shared: Database, vault: AesVault, allowance: RateAllowance) -> 
         keys = KeyService(shared.transactions, vault, clock)
         gateway = Gateway.of(shared.transactions, twins, vault, keys, clock, allowance=allowance)
         http = await stack.enter_async_context(open_http(EgressPolicy.parse("127.0.0.0/8")))
+        pacing = Pacing(shared.ledger(), clock)
+
+        def turn(provider: str, credential: Credential, calls: str) -> AbstractAsyncContextManager[None]:
+            limits = twins.manifest(provider).limits
+            return pacing.turn(credential.account_id, limits, calls=calls, priority=Priority.PLAY, provider=provider)
+
         app = GatewayApplication(
             Admission(gateway.access, gateway.limits, vault),
             gateway.fanout,
             gateway.jobs,
-            RawProxy(http, lambda provider, credential: credential.base_url or stage.upstream),
+            RawProxy(http, lambda provider, credential: credential.base_url or stage.upstream, turn),
             gateway.audit,
             clock,
             describe,
         )
         await stack.enter_async_context(gateway.running(shared.access_changes))
-        url = await stack.enter_async_context(serving(RealPeer(app, TrustedProxies())))
+        url = await stack.enter_async_context(
+            serving(RealPeer(BoundedBody(app, limit=64 * 1024 * 1024), TrustedProxies()))
+        )
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
         stage = Stage(url, gateway, shared, vault, UserService(shared.transactions, clock), keys, twins, client)
         stage.addon = f"addon-{uuid4().hex[:8]}"

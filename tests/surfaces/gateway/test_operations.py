@@ -87,6 +87,23 @@ async def test_from_a_magnet_to_a_playing_file(stage):
     assert (await value(stage, "GET", f"{path}?kind=torrent"))["error"]["code"] == "rg.resource_not_found"
 
 
+async def test_a_job_is_paused_where_the_provider_can_and_refused_where_it_cannot(stage):
+    job = await value(stage, "POST", JOBS, json={"kind": "torrent", "magnet": MAGNET})
+    path = f"{JOBS}/{quote(job['id'], safe='')}/cancel?kind=torrent"
+    answer = await value(stage, "POST", path, json={"operation": "pause", "torrent_id": 1})
+    assert answer == {"job_id": job["id"], "kind": "torrent", "status": "paused", "operation": "pause"}
+    answer = await value(stage, "POST", path, json={"operation": "reannounce"})
+    assert (answer["status"], answer["operation"]) == (None, "reannounce")
+    assert [call.subject for call in stage.twins.worlds["torbox"].calls if call.operation == "control"] == [
+        job["id"]
+    ] * 2
+    for operation in ("explode", "stop_seeding"):
+        answer = await value(stage, "POST", path, json={"operation": operation})
+        assert (answer["error"]["code"], answer["error"]["status"]) == ("rg.feature_unsupported", 501)
+    missing = await value(stage, "POST", f"{JOBS}/none/cancel?kind=torrent", json={"operation": "resume"})
+    assert missing["error"]["code"] == "rg.resource_not_found"
+
+
 async def test_a_selection_is_made_for_the_caller(stage):
     script = (TransferState.SELECTING, TransferState.READY)
     stage.twins.worlds["realdebrid"].define(HASH, Content(script=script))

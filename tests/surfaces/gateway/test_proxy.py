@@ -120,3 +120,27 @@ async def test_exactly_one_provider_and_known_methods(stage, upstream):
     response = await stage.ask("GET", "/proxy/v1/x", "torbox", key=key)
     assert (response.status_code, response.json()["code"]) == (404, "rg.vault_missing")
     assert not upstream.calls
+
+
+async def test_calls_take_their_turn_and_a_refusal_keeps_the_account_away(stage, upstream):
+    user, key = await stage.user("torbox")
+    upstream.status, upstream.body, upstream.headers = 429, b'{"detail":"slow down"}', [(b"retry-after", b"60")]
+    response = await stage.ask("GET", "/proxy/v1/api/user/me", "torbox", key=key)
+    assert (response.status_code, response.json()) == (429, {"detail": "slow down"})
+    response = await stage.ask("GET", "/proxy/v1/api/user/me", "torbox", key=key)
+    assert (response.status_code, response.json()["code"]) == (429, "rg.upstream_error")
+    assert len(upstream.calls) == 1
+    async with stage.database.transactions() as tx:
+        (account,) = await tx.accounts.page(user)
+    (limit, *_) = await stage.database.ledger().limits(str(account.id), stage.twins.manifest("torbox").limits)
+    assert limit.used == 1
+
+
+async def test_a_create_counts_against_the_limit_of_creates(stage, upstream):
+    user, key = await stage.user("torbox")
+    sent = await stage.ask("POST", "/proxy/v1/api/torrents/createtorrent", "torbox", key=key, json={"magnet": "x"})
+    assert sent.status_code == 200
+    async with stage.database.transactions() as tx:
+        (account,) = await tx.accounts.page(user)
+    states = await stage.database.ledger().limits(str(account.id), stage.twins.manifest("torbox").limits)
+    assert {state.limit.calls: state.used for state in states}["submit_magnet"] == 1

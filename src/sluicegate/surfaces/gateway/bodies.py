@@ -1,7 +1,8 @@
 """Request bodies and query parameters of the canonical operations, read strictly and turned into core values."""
 
 import asyncio
-from typing import Any, Final, TypeVar
+from dataclasses import replace
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -33,8 +34,12 @@ _HASHES_MAX: Final = 1_000
 _LIMIT_MAX: Final = 1_000
 _OFFSET_MAX: Final = 100_000
 _DEADLINE_MAX_MS: Final = 30_000
+_NAME_MAX: Final = 200
 _ZEROS: Final = "0" * 40
 """Names no torrent, so the careful way refuses it."""
+
+
+_Password = Annotated[str, msgspec.Meta(max_length=500)] | None
 
 
 class CreateRequest(msgspec.Struct):
@@ -45,22 +50,25 @@ class CreateRequest(msgspec.Struct):
     url: str | None = None
     link: str | None = None
     name: str | None = None
-    password: str | None = None
+    password: _Password = None
 
     def source(self) -> Source:
         """What is handed in. Raises InvalidInput."""
+        name = display_text(self.name or "", _NAME_MAX)
         if self.kind is JobKind.TORRENT:
             text = (self.magnet or self.url or self.link or "").strip()
             if not text:
                 raise InvalidInput("A torrent needs 'magnet'.", field="magnet")
-            return parse_info_hash(text) if looks_like_info_hash(text) else parse_magnet(text)
+            magnet = parse_info_hash(text) if looks_like_info_hash(text) else parse_magnet(text)
+            return replace(magnet, name=name) if name else magnet
         address = self.url or self.link
         if not address:
             raise InvalidInput("Usenet and web jobs need 'url'.", field="url")
         link = parse_link(address)
         if self.kind is JobKind.WEB_FETCH:
-            return link
-        return Nzb(display_text(self.name or _last_segment(link.url), 200), url=link.url)
+            return WebLink(link.url, name, self.password or "")
+        name = name or display_text(_last_segment(link.url), _NAME_MAX)
+        return Nzb(name, url=link.url, password=self.password or "")
 
 
 class UnlockRequest(msgspec.Struct):
@@ -68,17 +76,17 @@ class UnlockRequest(msgspec.Struct):
 
     url: str
     client_ip: str | None = None
-    password: str | None = None
+    password: _Password = None
 
     def link(self) -> WebLink:
         """The hoster's link. Raises InvalidInput."""
-        return parse_link(self.url)
+        return replace(parse_link(self.url), password=self.password or "")
 
 
 class CancelRequest(msgspec.Struct):
     """``jobs.cancel``: nothing, or the provider's word for what to do; ids in here are ignored."""
 
-    operation: str = "delete"
+    operation: Annotated[str, msgspec.Meta(max_length=30)] = "delete"
 
 
 class PlaybackRequest(msgspec.Struct):

@@ -11,7 +11,7 @@ import msgspec
 
 from sluicegate.core.errors import NotSupported
 from sluicegate.core.gateway import NOT_MAPPED, GatewayOperation
-from sluicegate.core.provider import Provider
+from sluicegate.core.provider import Capability, Control, Provider
 from sluicegate.services.gateway_fanout import Target
 from sluicegate.services.gateway_jobs import GatewayJobs
 from sluicegate.surfaces.gateway import payloads
@@ -116,10 +116,14 @@ async def _cancel(jobs: GatewayJobs, arguments: Arguments) -> Work:
     request = await read_body(arguments.scope, arguments.receive, CancelRequest, optional=True)
 
     async def work(target: Target, provider: Provider) -> msgspec.Struct:
-        if request.operation != "delete":
-            raise NotSupported(f"{target.slug} has no operation '{request.operation[:30]}' here.", action="")
-        await jobs.remove(provider, job_id)
-        return CanceledBody(job_id, kind)
+        if request.operation == "delete":
+            await jobs.remove(provider, job_id)
+            return CanceledBody(job_id, kind, "canceled", "delete")
+        if request.operation not in set(Control) or not provider.can(Capability.CONTROL):
+            raise NotSupported(f"{target.slug} has no operation '{request.operation}'.", action="")
+        await jobs.control(provider, job_id, Control(request.operation))
+        paused = request.operation == Control.PAUSE
+        return CanceledBody(job_id, kind, "paused" if paused else None, request.operation)
 
     return work
 

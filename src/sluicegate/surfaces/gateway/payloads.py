@@ -95,12 +95,12 @@ class JobsBody(msgspec.Struct):
 
 
 class CanceledBody(msgspec.Struct):
-    """``jobs.cancel``."""
+    """``jobs.cancel``: what was done; ``status`` is null where only a look at the job can tell."""
 
     job_id: str
     kind: JobKind
-    status: str = "canceled"
-    operation: str = "delete"
+    status: str | None
+    operation: str
 
 
 class FileBody(msgspec.Struct):

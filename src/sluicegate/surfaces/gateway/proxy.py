@@ -1,21 +1,24 @@
 """The raw proxy: one call at one provider, with the user's credential put in and everything else kept out."""
 
+import asyncio
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from sluicegate.core.accounts import Credential
+from sluicegate.core.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
 from sluicegate.core.gateway import GatewayRefused, ProblemCode
-from sluicegate.net.http import Http
+from sluicegate.net.http import Answer, Http
 from sluicegate.services.gateway_fanout import Target
 from sluicegate.surfaces.gateway.bodies import read_raw
 from sluicegate.web.asgi import Receive, Scope, header
 
-__all__ = ["METHODS", "Forwarded", "RawProxy", "checked_path"]
+__all__ = ["METHODS", "Forwarded", "Judge", "RawProxy", "Turns", "checked_path"]
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -36,23 +39,48 @@ class _Dialect:
         base: the end of its published base URL, which a path may name or, with ``optional``, leave out.
         extra: parameters that the provider demands beside the token.
         by_query: the end of paths that take the token as a parameter.
+        calls: ends of paths whose calls have a published limit of their own, with the class that they count as.
     """
 
     base: str
     optional: bool = False
     extra: tuple[tuple[str, str], ...] = ()
     by_query: str = ""
+    calls: Mapping[str, str] = field(default_factory=dict)
+
+    def counts_as(self, path: str) -> str:
+        """The class of a call in the account's ledger."""
+        return next((calls for end, calls in self.calls.items() if path.endswith(end)), "proxy")
 
 
 _DIALECTS: Final[Mapping[str, _Dialect]] = {
-    "realdebrid": _Dialect("/rest/1.0", optional=True),
+    "realdebrid": _Dialect(
+        "/rest/1.0",
+        optional=True,
+        calls={"/torrents/addMagnet": "submit_magnet", "/torrents/addTorrent": "submit_torrent_file"},
+    ),
     "alldebrid": _Dialect("", extra=(("agent", "sluicegate"),)),
     "premiumize": _Dialect("/api", optional=True),
-    "torbox": _Dialect("/v1/api", by_query="/requestdl"),
+    "torbox": _Dialect(
+        "/v1/api",
+        by_query="/requestdl",
+        calls={
+            "/createtorrent": "submit_magnet",
+            "/createusenetdownload": "submit_nzb",
+            "/createwebdownload": "submit_web",
+        },
+    ),
     "debridlink": _Dialect("/api/v2", optional=True),
     "torrin": _Dialect(""),
     "smokedebrid": _Dialect("/v1", optional=True),
 }
+
+
+Turns = Callable[[str, Credential, str], AbstractAsyncContextManager[None]]
+"""A turn in the account's ledger for a call of a provider (house name) of some class; it learns from what is raised."""
+
+Judge = Callable[[str, Answer], UpstreamError | None]
+"""What a provider's refusal means, where it can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +97,17 @@ class RawProxy:
     Args:
         http: the shared client.
         base_url: where a provider's API is for an account.
+        turns: when a call may be made.
+        judge: what a refusal means for the calls that follow.
     """
 
-    def __init__(self, http: Http, base_url: Callable[[str, Credential], str]) -> None:
+    def __init__(
+        self, http: Http, base_url: Callable[[str, Credential], str], turns: Turns, judge: Judge = lambda *_: None
+    ) -> None:
         self._http = http
         self._base_url = base_url
+        self._turns = turns
+        self._judge = judge
 
     async def forward(self, scope: Scope, receive: Receive, target: Target, path: str, *, deadline: float) -> Forwarded:
         """Sends the call on and gives the answer back.
@@ -96,7 +130,7 @@ class RawProxy:
             raise GatewayRefused(ProblemCode.PROVIDER_ADAPTER_MISSING, f"There is no raw access to {target.slug}.")
         dialect = _DIALECTS[target.provider]
         token = credential.token.reveal()
-        answer = await self._http.request(
+        request = self._http.request(
             scope["method"],
             self._root(target.provider, credential, dialect) + _full_path(dialect, path),
             headers=[*_kept(scope), ("Authorization", f"Bearer {token}")],
@@ -106,12 +140,37 @@ class RawProxy:
             proxy=credential.proxy,
             provider=target.provider,
         )
+        answer = await self._spent(target.provider, credential, dialect.counts_as(path), request, deadline)
         if answer.body.strip() and not _is_json(answer.body):
             raise GatewayRefused(ProblemCode.UPSTREAM_NON_JSON, f"{target.slug} answered something that is not JSON.")
         if not answer.body.strip() and answer.status != 204:
             raise GatewayRefused(ProblemCode.UPSTREAM_NON_JSON, f"{target.slug} answered nothing.")
         # A provider may echo the token, in links for instance; in vault mode the add-on must not learn it.
         return Forwarded(answer.status, answer.body.replace(token.encode(), b"[REDACTED]"))
+
+    async def _spent(
+        self, provider: str, credential: Credential, calls: str, request: Coroutine[Any, Any, Answer], deadline: float
+    ) -> Answer:
+        """The answer, asked for when the account's turn comes; a refusal in it teaches the ledger and is passed on."""
+        answer: Answer | None = None
+        try:
+            async with asyncio.timeout(deadline), self._turns(provider, credential, calls):
+                answer = await request
+                if (lesson := self._lesson(provider, answer)) is not None:
+                    raise lesson
+        except TimeoutError:
+            raise UpstreamTimeout(f"No answer within {deadline:g} seconds.", provider=provider) from None
+        except UpstreamError:
+            if answer is None:
+                raise
+        finally:
+            request.close()
+        return answer
+
+    def _lesson(self, provider: str, answer: Answer) -> UpstreamError | None:
+        if answer.status == 429:
+            return UpstreamRateLimited("It asks for fewer calls.", provider=provider, retry_after=answer.retry_after)
+        return None if answer.ok else self._judge(provider, answer)
 
     def _root(self, provider: str, credential: Credential, dialect: _Dialect) -> str:
         base = self._base_url(provider, credential).rstrip("/")
