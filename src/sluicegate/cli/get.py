@@ -13,8 +13,10 @@ from uuid import UUID
 import typer
 
 from sluicegate.cli.context import DatabaseUrl, DataDir, Json, UserName, load, owner, with_installation
+from sluicegate.cli.deliver import deliver_all
 from sluicegate.cli.output import fail, notes, print_json
 from sluicegate.cli.progress import bar, watch_job
+from sluicegate.cli.targets import target_for
 from sluicegate.core.byte_source import ByteSource
 from sluicegate.core.errors import InvalidInput, SizeMismatch
 from sluicegate.core.files import JobFile
@@ -33,29 +35,31 @@ _UPLOAD_MAX = 64 << 20
 
 def get(
     source: Annotated[str, typer.Argument(help="A magnet, info hash, http(s) link, or a .torrent or .nzb file.")],
-    to: Annotated[str, typer.Option("--to", help="Folder to put the files in.")] = ".",
+    to: Annotated[str, typer.Option("--to", help="Folder to put the files in, or s3://bucket/folder.")] = ".",
     user: UserName = "home",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """Submits a source, shows its progress, and puts the finished files into a folder.
+    """Submits a source, shows its progress, and puts the finished files into a folder or a bucket of yours.
 
-    Works beside a running server, which then does the fetching; without one, this command does it itself.
+    Works beside a running server, which then does the fetching; without one, this command does it itself. A bucket
+    must have been added with 'sluicegate targets add'; gs://, oss:// and blob:// work like s3://.
     """
-    if "://" in to:
-        fail("cloud targets are not supported by this version; give a folder", 2)
     folder = Path(to).expanduser()
 
-    async def work(installation: "Installation") -> tuple[Job, list[Path]]:
+    async def work(installation: "Installation") -> tuple[Job, list[Path] | list[str]]:
         wanted = await asyncio.to_thread(_read, source)
         person = await owner(installation, user)
+        target = await target_for(installation, user, to) if "://" in to else None
         async with _worker_if_alone(installation):
             job, _ = await installation.submit.submit(person.id, wanted, patience=0)
             if not job.state.over:
                 job = await watch_job(installation, person.id, job.id)
             if job.state is not JobState.READY:
                 return job, []
+            if target is not None:
+                return job, await deliver_all(installation, person.id, job, *target)
             return job, await _fetch_all(installation, person.id, job, folder)
 
     job, paths = with_installation(load(data_dir, database_url), work)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import accounts, addons, blocklist, feeds, jobs, keys, policies, sync, users, webhooks
+from sluicegate.cli import accounts, addons, blocklist, feeds, jobs, keys, policies, sync, targets, users, webhooks
 from sluicegate.cli.doctor import doctor
 from sluicegate.cli.get import get
 from sluicegate.cli.output import EXIT_CODES
@@ -29,6 +29,7 @@ app.command()(doctor)
 app.command()(sandbox)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(sync.app, name="sync")
+app.add_typer(targets.app, name="targets")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")

@@ -1,5 +1,6 @@
 """Storage targets: saved after a test object went in and out again, opened for whoever delivers to them."""
 
+import asyncio
 import contextlib
 import json
 from collections import OrderedDict
@@ -26,6 +27,8 @@ TEST_OBJECT: Final = "verify_credentials.txt"
 """Name of the test object (media jobs sheet, section 11.1)."""
 
 _TEST_BYTES: Final = b"This object was written to check a storage target, and may be deleted.\n"
+_TIMEOUT_ACTION: Final = "Check that the endpoint is right and can be reached from this server."
+_VERIFY_SECONDS: Final = 30.0
 _OPEN_MAX: Final = 256
 _ORPHANS: Final = 100
 _GRACE: Final = timedelta(minutes=2)
@@ -74,8 +77,11 @@ class DestinationService:
         await self._check_address(place.endpoint)
         storage = self._opener(place, secret)
         try:
-            await storage.write(place.folder_prefix + TEST_OBJECT, _once(_TEST_BYTES), size=len(_TEST_BYTES))
-            await storage.delete(place.folder_prefix + TEST_OBJECT)
+            async with asyncio.timeout(_VERIFY_SECONDS):
+                await storage.write(place.folder_prefix + TEST_OBJECT, _once(_TEST_BYTES), size=len(_TEST_BYTES))
+                await storage.delete(place.folder_prefix + TEST_OBJECT)
+        except TimeoutError as error:
+            raise InvalidInput("Credential validation failed: timeout", action=_TIMEOUT_ACTION) from error
         except StorageError as error:
             words = error.reason if error.reason == "timeout" else error.detail
             raise InvalidInput(f"Credential validation failed: {words}", action=error.action) from error

@@ -26,10 +26,11 @@ from sluicegate.surfaces.library import link_key_routes as library_link_keys
 from sluicegate.surfaces.library import people_routes as library_people
 from sluicegate.surfaces.library import playback_routes as library_playback
 from sluicegate.surfaces.library import routes as library
+from sluicegate.surfaces.library import store_routes as library_store
 from sluicegate.surfaces.library import sync_routes as library_sync
 from sluicegate.surfaces.library import trace_routes as library_trace
 from sluicegate.surfaces.library.errors import answer_error as library_error
-from sluicegate.surfaces.media_jobs import account_routes, batch_routes, webhook_routes
+from sluicegate.surfaces.media_jobs import account_routes, batch_routes, storage_routes, webhook_routes
 from sluicegate.surfaces.media_jobs import routes as media_jobs
 from sluicegate.surfaces.media_jobs.errors import answer_error as media_error
 from sluicegate.surfaces.ops import routes as ops
@@ -55,7 +56,7 @@ __all__ = ["make_app"]
 
 _ErrorAnswer = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
 
-_MEDIA_PATHS: Final = ("/jobs", "/batch", "/metadata", "/usage", "/dashboard")
+_MEDIA_PATHS: Final = ("/jobs", "/batch", "/metadata", "/usage", "/dashboard", "/user")
 _DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {
     "/v1": library_error,
     "/webhooks": media_error,
@@ -152,6 +153,8 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
         ),
         management.router(management.ManagementServices(installation.gateway, installation.accounts, keys)),
         *_media_surface(installation),
+        storage_routes.router(storage_routes.StorageServices(installation.destinations, installation.keys)),
+        library_store.router(library_store.StoreServices(installation.store, installation.destinations, keys)),
         webhook_routes.router(webhook_routes.WebhookServices(installation.webhooks, keys)),
         library_people.router(_people(installation)),
         library_billing.router(_billing(installation)),
