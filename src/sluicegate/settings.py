@@ -210,7 +210,9 @@ class Settings(BaseSettings):
         description="Whether transfers that a job left behind are removed when the job is ready from elsewhere.",
     )
     recascade_leftover_seconds: float = Field(
-        120.0, gt=0, description="After how long a create without an answer, or a transfer left behind, is looked for."
+        120.0,
+        gt=0,
+        description="After how long, and how often, a create without an answer or a transfer left behind is looked at.",
     )
     sync_missing_minutes: float = Field(
         10.0, ge=0, description="Minutes for which a transfer that its provider does not list any more is looked for."
@@ -225,7 +227,7 @@ class Settings(BaseSettings):
         60.0, ge=1, description="Minutes between two looks at the ready items of an account with nothing in flight."
     )
     removed_days: float = Field(
-        30.0, ge=0.02, description="Days for which a removed item can be brought back before it goes for good."
+        30.0, ge=0, description="Days for which a removed item can be brought back before it goes for good."
     )
     crash_at: str = Field(
         "", description="For tests of crash safety only: the named point at which this process kills itself."

@@ -263,6 +263,8 @@ def test_each_rule_has_its_time_and_its_switch():
     assert [rule(59, still), rule(60, still), rule(9e9, still, stalled=0)] == ["", "stalled", ""]
     assert rule(60, still, min_seeds=3) == "min-seeds"
     assert rule(60, still, min_seeds=2) == "stalled"
+    claims = transfer(TransferState.DOWNLOADING, speed=5)
+    assert [rule(239, claims), rule(240, claims)] == ["", "stalled"], "a speed is believed for longer, not for ever"
     assert rule(60, transfer(TransferState.RESOLVING)) == "no-metadata"
     assert rule(60, transfer(TransferState.UNKNOWN)) == "stalled"
     for state in (TransferState.QUEUED, TransferState.SELECTING):

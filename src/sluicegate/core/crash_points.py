@@ -16,6 +16,8 @@ class CrashPoint(StrEnum):
 
     ACCEPTED = "accepted"
     """A job is committed; its caller has not been told."""
+    INTENDED = "intended"
+    """It is written down that a provider will be asked to make a transfer; it was not asked yet."""
     CREATED = "created"
     """A provider has accepted a transfer; our row does not know it yet."""
     PLACED = "placed"

@@ -5,6 +5,7 @@ answer to a create and the look after it are lost, the intent stays open: the ne
 job that has gone elsewhere meanwhile leaves it to ``services.leftovers``.
 """
 
+from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.errors import InvalidInput, ProtocolError, UpstreamError, UpstreamUnavailable
 from sluicegate.core.jobs import Job
 from sluicegate.core.pacing import Priority
@@ -34,6 +35,7 @@ class Creation:
         """
         async with self._transactions() as tx:
             in_doubt = await tx.intents.open(job.id, rung.provider, rung.account_id)
+        crash_point(CrashPoint.INTENDED)
         async with await self._open(rung) as provider:
             if in_doubt and provider.can(Capability.LIST):
                 found = await find_by_hash(provider, job.info_hash)

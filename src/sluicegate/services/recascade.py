@@ -38,6 +38,8 @@ from sluicegate.services.task_kinds import ENGINE_CLEANUP
 __all__ = ["RecascadeService", "Verdict", "judge"]
 
 _BATCH: Final = 200
+_PATIENCE_WITH_SPEED: Final = 4
+"""Some providers tell progress in whole percents, which take their time, and some a speed long after it was true."""
 _WAITS_FOR_A_SLOT: Final = frozenset({TransferState.QUEUED, TransferState.SELECTING})
 
 
@@ -174,7 +176,8 @@ def judge(
         if _over(seconds, rules.queued):
             return Verdict("queued-too-long", f"It has waited for a slot there for {_told(seconds)}.")
         return None
-    if not _over(seconds, rules.stalled):
+    claims = transfer.state is TransferState.DOWNLOADING and bool(transfer.speed)
+    if not _over(seconds, rules.stalled * (_PATIENCE_WITH_SPEED if claims else 1)):
         return None
     wanted = preferences.min_seeds
     if wanted and transfer.seeders is not None and transfer.seeders < wanted:
@@ -201,7 +204,7 @@ def _out_of_reach(rules: CascadeRules, seconds: float, error: UpstreamError) -> 
 
 def _moves(transfer: Transfer, job: Job, progress: float | None) -> bool:
     before = job.progress if progress is None else progress
-    return transfer.progress > before or (transfer.state is TransferState.DOWNLOADING and bool(transfer.speed))
+    return transfer.progress > before
 
 
 def _over(seconds: float, limit: float) -> bool:

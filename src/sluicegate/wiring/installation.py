@@ -231,7 +231,12 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             ),
             recascade=RecascadeService(transactions, providers, clock, rules),
             leftovers=LeftoverService(
-                transactions, providers, clock, rules, settled=settings.recascade_leftover_seconds
+                transactions,
+                providers,
+                clock,
+                rules,
+                settled=settings.recascade_leftover_seconds,
+                every=settings.recascade_leftover_seconds,
             ),
             simulate=SimulateService(
                 transactions, providers, probe, share_copies=settings.share_copies, rules=rules, gate=blocklist
