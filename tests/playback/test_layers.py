@@ -84,6 +84,15 @@ async def test_layer_1_the_own_copy_is_never_wrapped(stage: Stage):
     assert await bytes_of(stage, link["url"]) == (200, body)
 
 
+async def test_a_stored_copy_that_is_gone_plays_from_the_account(stage: Stage):
+    player, job, file = await playing(stage)
+    async with stage.database.transactions() as tx:
+        await tx.files.stored(file.id, storage="local", key="torrents/gone/film.mkv", size=SIZE)
+    _, link = await player.stream(job, file)
+    status, body = await bytes_of(stage, link["url"])
+    assert (status, hashlib.sha256(body).hexdigest()) == (200, await stage.sha256(job.info_hash))
+
+
 async def test_layer_2_torrins_link_is_external(stage: Stage):
     player, job, file = await playing(stage, "torrin")
     status, link = await player.stream(job, file)

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from sluicegate.core.byte_source import ByteSource, StoredBytes
-from sluicegate.core.errors import Conflict, NotFound, NotReady
+from sluicegate.core.errors import Conflict, NotFound, NotReady, ObjectMissing, StorageUnavailable
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import JobState
 from sluicegate.core.links import Link
@@ -190,6 +190,19 @@ class PlaybackService:
         source, backend = _layer(held, holder)
         return StreamAnswer(link.url, self._lifetime(link), source, backend, held.file)
 
+    async def own_link(
+        self, user_id: UUID, job_id: UUID, file_id: UUID, *, viewer: Viewer | None = None
+    ) -> StreamAnswer:
+        """A link of this server whatever the user prefers: for our own pages, which load nothing from elsewhere.
+
+        Raises:
+            NotFound, NotReady: as ``stream_link``.
+        """
+        async with self._transactions() as tx:
+            held = await self._held(tx, user_id, job_id, file_id)
+            choice = PlaybackChoice.read(await tx.preferences.get(user_id))
+        return await self._proxied(held, viewer or Viewer(), choice)
+
     async def open(self, user_id: UUID, job_kind: str, job_id: UUID, file_id: str) -> ByteSource:
         """The bytes behind a signed token; checks again that they still are this user's. Raises as ``stream_link``."""
         if job_kind == "media":
@@ -202,7 +215,11 @@ class PlaybackService:
             held = await self._held(tx, user_id, job_id, wanted)
         file = held.file
         if file.stored_key is not None and file.storage is not None:
-            return await self._stored(file.storage, file.stored_key, file.name, file.mime_type)
+            try:
+                return await self._stored(file.storage, file.stored_key, file.name, file.mime_type)
+            except (ObjectMissing, StorageUnavailable):
+                if not await self._resolver.anybody(held):
+                    raise
         return RemoteBytes(
             name=file.name,
             size=file.size if file.size >= 0 else None,

@@ -90,6 +90,14 @@ class Resolver:
             raise NotReady("Nobody holds this file any more.", action="Submit the source again.")
         return first
 
+    async def anybody(self, held: Held) -> bool:
+        """Whether any account holds the file."""
+        try:
+            await self.best(held)
+        except NotReady:
+            return False
+        return True
+
     async def other(self, held: Held, failed: Collection[UUID]) -> Holder | None:
         """A holder whose account is not among ``failed``; the next readings begin with it."""
         candidates = [*([held.primary] if held.primary else []), *await self._holders.others(held)]
