@@ -27,6 +27,13 @@ def dashboard_router(installation: Installation) -> Router:
             users=installation.users,
             attempts=FailedAttempts(allowed=_WRONG_PASSWORDS),
             changes=_open_stream(installation),
+            submit=installation.submit,
+            library=installation.library,
+            sync=installation.sync,
+            tombstones=installation.tombstones,
+            playback=installation.playback,
+            store=installation.store,
+            destinations=installation.destinations,
         )
     )
 

@@ -6,7 +6,14 @@ from uuid import UUID
 
 from litestar.response.base import ASGIResponse
 
+from sluicegate.services.destinations import DestinationService
+from sluicegate.services.library import LibraryService
+from sluicegate.services.playback import PlaybackService
 from sluicegate.services.sign_in import SignInService
+from sluicegate.services.store import StoreService
+from sluicegate.services.submit import SubmitService
+from sluicegate.services.sync import SyncService
+from sluicegate.services.tombstones import TombstoneService
 from sluicegate.services.users import UserService
 from sluicegate.web.limits import FailedAttempts
 
@@ -24,3 +31,10 @@ class DashboardServices:
     users: UserService
     attempts: FailedAttempts
     changes: OpenStream
+    submit: SubmitService
+    library: LibraryService
+    sync: SyncService
+    tombstones: TombstoneService
+    playback: PlaybackService
+    store: StoreService
+    destinations: DestinationService
