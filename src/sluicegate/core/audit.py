@@ -77,9 +77,25 @@ class AuditRepository(Protocol):
         ...
 
     async def page(
-        self, user_id: UUID, *, limit: int, before: datetime | None = None, addon: str | None = None
+        self,
+        user_id: UUID | None,
+        *,
+        limit: int,
+        before: datetime | None = None,
+        before_id: UUID | None = None,
+        addon: str | None = None,
+        refused: bool = False,
     ) -> list[AuditedCall]:
-        """Those of one user, newest first, older than ``before``."""
+        """Newest first, those of one user, or for None everybody's and nobody's.
+
+        Args:
+            user_id: whose.
+            limit: at most so many.
+            before: only older ones; of those made in the same moment, the ones after ``before_id``.
+            before_id: the last call of the page before.
+            addon: only calls in this add-on's name.
+            refused: only calls that were refused as a whole.
+        """
         ...
 
     async def usage(self, user_id: UUID, *, since: datetime) -> list[UsagePoint]:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, select, text
+from sqlalchemy import RowMapping, delete, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.audit import AuditedCall, AuditedProvider, UsagePoint
@@ -74,16 +74,29 @@ class Audits:
             await self._connection.execute(_ADD_ANSWERS, columns)
 
     async def page(
-        self, user_id: UUID, *, limit: int, before: datetime | None = None, addon: str | None = None
+        self,
+        user_id: UUID | None,
+        *,
+        limit: int,
+        before: datetime | None = None,
+        before_id: UUID | None = None,
+        addon: str | None = None,
+        refused: bool = False,
     ) -> list[AuditedCall]:
         """See the port."""
         limit, _ = page_bounds(limit, 0)
-        statement = select(audits).where(audits.c.user_id == user_id)
-        if before is not None:
+        statement = select(audits)
+        if user_id is not None:
+            statement = statement.where(audits.c.user_id == user_id)
+        if refused:
+            statement = statement.where(audits.c.error_code.is_not(None))
+        if before is not None and before_id is not None:
+            statement = statement.where(tuple_(audits.c.created_at, audits.c.request_id) < (before, before_id))
+        elif before is not None:
             statement = statement.where(audits.c.created_at < before)
         if addon is not None:
             statement = statement.where(audits.c.addon == addon)
-        statement = statement.order_by(audits.c.created_at.desc(), audits.c.request_id).limit(limit)
+        statement = statement.order_by(audits.c.created_at.desc(), audits.c.request_id.desc()).limit(limit)
         rows = await many(self._connection, statement)
         answers = await self._answers([row["request_id"] for row in rows])
         return [_call(row, answers[row["request_id"]]) for row in rows]

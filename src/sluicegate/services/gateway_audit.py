@@ -59,12 +59,35 @@ class AuditService:
             await tx.audits.forget(self._clock.now() - self._retention)
 
     async def history(
-        self, user_id: UUID, *, limit: int, before: datetime | None = None, addon: str | None = None
+        self,
+        user_id: UUID,
+        *,
+        limit: int,
+        before: datetime | None = None,
+        before_id: UUID | None = None,
+        addon: str | None = None,
     ) -> list[AuditedCall]:
         """A user's own calls, newest first, those that have just been made included."""
         await self.flush()
         async with self._transactions() as tx:
-            return await tx.audits.page(user_id, limit=limit, before=before, addon=addon)
+            return await tx.audits.page(user_id, limit=limit, before=before, before_id=before_id, addon=addon)
+
+    async def log(
+        self,
+        *,
+        limit: int,
+        user_id: UUID | None = None,
+        addon: str | None = None,
+        refused: bool = False,
+        after: AuditedCall | None = None,
+    ) -> list[AuditedCall]:
+        """The operator's view: everybody's calls and those of nobody we know, newest first; ``after`` goes on."""
+        await self.flush()
+        before, before_id = (after.created_at, after.request_id) if after else (None, None)
+        async with self._transactions() as tx:
+            return await tx.audits.page(
+                user_id, limit=limit, before=before, before_id=before_id, addon=addon, refused=refused
+            )
 
     async def usage(self, user_id: UUID, *, days: int) -> list[UsagePoint]:
         """Sums of a user's own calls by day, add-on and operation."""

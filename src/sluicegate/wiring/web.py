@@ -151,7 +151,10 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
         library_sync.router(
             library_sync.SyncServices(installation.sync, installation.looks, installation.tombstones, keys)
         ),
-        management.router(management.ManagementServices(installation.gateway, installation.accounts, keys)),
+        management.router(
+            management.ManagementServices(installation.gateway, installation.accounts, keys),
+            attempts=installation.people.attempts,
+        ),
         *_media_surface(installation),
         storage_routes.router(storage_routes.StorageServices(installation.destinations, installation.keys)),
         library_store.router(library_store.StoreServices(installation.store, installation.destinations, keys)),

@@ -27,6 +27,7 @@ from sluicegate.services.gateway import Gateway
 from sluicegate.surfaces.gateway import management_schemas as shapes
 from sluicegate.surfaces.gateway.management_errors import EXCEPTION_HANDLERS
 from sluicegate.web.auth import Carrier, key_guard
+from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["ManagementServices", "router"]
 
@@ -34,7 +35,7 @@ _HISTORY_MAX: Final = 500
 _BODY_MAX: Final = 64 * 1024
 _REFUSED: Final = {
     status: ResponseSpec(shapes.ErrorBody, generate_examples=False, description="Refused.")
-    for status in (400, 401, 404, 409, 413, 422, 502)
+    for status in (400, 401, 404, 409, 413, 422, 429, 502)
 }
 
 _Request = Request[Any, Any, Any]
@@ -55,8 +56,8 @@ _Limit = Annotated[int, QueryParameter(ge=1, le=_HISTORY_MAX, description="Calls
 _Before = Annotated[datetime | None, QueryParameter(description="Only calls made before.")]
 
 
-def router(services: ManagementServices) -> Router:
-    """The API below ``/v1/gateway``, for library keys."""
+def router(services: ManagementServices, *, attempts: FailedAttempts | None = None) -> Router:
+    """The API below ``/v1/gateway``, for library keys; ``attempts`` bounds the wrong ones of one peer."""
     handlers = [keys, create_key, rotate_key, revoke_key, rules, add_rule, remove_rule, check_rules]
     handlers += [vault, add_token, replace_token, remove_token, history, export, usage, addons, apply, rotate_secret]
     return Router(
@@ -67,7 +68,7 @@ def router(services: ManagementServices) -> Router:
             "caller": Provide(_caller, sync_to_thread=False),
         },
         # A guard and not a dependency: strangers are refused before anything they sent is looked at.
-        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER)],
+        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=_BODY_MAX,
         security=[{"library_key": []}],
@@ -183,12 +184,17 @@ async def history(
     services: _Services,
     limit: _Limit = 50,
     before: _Before = None,
+    before_id: Annotated[UUID | None, QueryParameter(description="With 'before', from the page before.")] = None,
     addon: Annotated[str | None, QueryParameter(max_length=64, description="Only calls of this add-on.")] = None,
 ) -> shapes.HistoryBody:
     """What add-ons have done with the caller's keys."""
-    calls = await services.gateway.audit.history(caller.user_id, limit=limit, before=before, addon=addon)
-    following = calls[-1].created_at if len(calls) == limit else None
-    return shapes.HistoryBody([shapes.call_body(call) for call in calls], following)
+    calls = await services.gateway.audit.history(
+        caller.user_id, limit=limit, before=before, before_id=before_id, addon=addon
+    )
+    shown = [shapes.call_body(call) for call in calls]
+    if len(calls) < limit:
+        return shapes.HistoryBody(shown, None, None)
+    return shapes.HistoryBody(shown, calls[-1].created_at, calls[-1].request_id)
 
 
 @get("/history/export", summary="All own calls as JSON lines", responses=_REFUSED, media_type="application/x-ndjson")
@@ -241,10 +247,11 @@ async def _own_account(services: ManagementServices, caller: Key, entry_id: UUID
 
 async def _lines(gateway: Gateway, user_id: UUID) -> AsyncIterator[bytes]:
     before: datetime | None = None
+    before_id: UUID | None = None
     while True:
-        calls = await gateway.audit.history(user_id, limit=_HISTORY_MAX, before=before)
+        calls = await gateway.audit.history(user_id, limit=_HISTORY_MAX, before=before, before_id=before_id)
         for call in calls:
             yield msgspec.json.encode(shapes.call_body(call)) + b"\n"
         if len(calls) < _HISTORY_MAX:
             return
-        before = calls[-1].created_at
+        before, before_id = calls[-1].created_at, calls[-1].request_id

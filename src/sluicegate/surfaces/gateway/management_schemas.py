@@ -199,10 +199,11 @@ class CallBody(msgspec.Struct):
 
 
 class HistoryBody(msgspec.Struct):
-    """A page of calls, newest first; ``before`` continues it."""
+    """A page of calls, newest first; ``before`` and ``before_id`` continue it."""
 
     items: list[CallBody]
     before: datetime | None
+    before_id: UUID | None
 
 
 class UsageBody(msgspec.Struct):
