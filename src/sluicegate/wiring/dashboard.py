@@ -34,6 +34,9 @@ def dashboard_router(installation: Installation) -> Router:
             playback=installation.playback,
             store=installation.store,
             destinations=installation.destinations,
+            accounts=installation.accounts,
+            looks=installation.looks,
+            providers=installation.providers,
         )
     )
 

@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.surfaces.dashboard.errors import EXCEPTION_HANDLERS
-from sluicegate.surfaces.dashboard.pages import library, security, sign_in
+from sluicegate.surfaces.dashboard.pages import accounts, library, security, sign_in
 from sluicegate.surfaces.dashboard.rendering import asset_version
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import check_form, session_guard, session_of, token_of
@@ -33,7 +33,7 @@ def router(services: DashboardServices) -> Router:
     """Everything below ``/app``."""
     inside = Router(
         path="/",
-        route_handlers=[changes, *sign_in.INSIDE, *library.HANDLERS, *security.HANDLERS],
+        route_handlers=[changes, *sign_in.INSIDE, *library.HANDLERS, *accounts.HANDLERS, *security.HANDLERS],
         guards=[session_guard(services.sign_in)],
         before_request=check_form,
     )

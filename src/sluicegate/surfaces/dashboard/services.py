@@ -6,6 +6,9 @@ from uuid import UUID
 
 from litestar.response.base import ASGIResponse
 
+from sluicegate.core.ports import Providers
+from sluicegate.services.account_looks import AccountLooks
+from sluicegate.services.accounts import AccountService
 from sluicegate.services.destinations import DestinationService
 from sluicegate.services.library import LibraryService
 from sluicegate.services.playback import PlaybackService
@@ -38,3 +41,6 @@ class DashboardServices:
     playback: PlaybackService
     store: StoreService
     destinations: DestinationService
+    accounts: AccountService
+    looks: AccountLooks
+    providers: Providers

@@ -1,0 +1,173 @@
+"""Accounts: connecting providers, whether they are well, and what is left of their limits."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, SkipValidation
+from litestar.response import Redirect
+
+from sluicegate.core.accounts import Account, AccountState
+from sluicegate.core.errors import NotFound, SluicegateError
+from sluicegate.core.looks import Look
+from sluicegate.core.manifest import Manifest
+from sluicegate.core.secrets import Secret
+from sluicegate.services.accounts import AccountOutlook, NewAccount
+from sluicegate.surfaces.dashboard.forms import Form, sentence
+from sluicegate.surfaces.dashboard.frame import Frame, go
+from sluicegate.surfaces.dashboard.services import DashboardServices
+from sluicegate.surfaces.dashboard.sessions import session_of
+
+__all__ = ["HANDLERS"]
+
+_Request = Request[Any, Any, Any]
+_Services = NamedDependency[SkipValidation[DashboardServices]]
+_PATH: Final = "/app/accounts"
+_FRAME: Final = Frame(
+    "accounts",
+    {
+        "added": "The account is connected.",
+        "checked": "The provider was asked just now.",
+        "renewed": "The new token works.",
+        "off": "The account is switched off: nothing is asked of it.",
+        "on": "The account is switched on.",
+        "removed": "The account is removed; what it holds stays at the provider.",
+        "confirmed": "What vanished is marked as missing.",
+    },
+)
+TONES: Final = {AccountState.OK: "good", AccountState.PAUSED: "bad", AccountState.UNTESTED: "warn"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One account on the page."""
+
+    account: Account
+    title: str
+    outlook: AccountOutlook
+    look: Look | None
+    plan_ends: datetime | None
+
+
+@get("/accounts")
+async def page(request: _Request, services: _Services) -> Response[str]:
+    """All accounts, and the form for one more."""
+    return await _page(request, services, Form())
+
+
+@post("/accounts")
+async def add(request: _Request, services: _Services) -> Response[str] | Redirect:
+    """Connects an account, after its token was tried."""
+    form = await Form.of(request)
+    token, proxy = form.secret("token", most=4000), form.secret("proxy", most=1000).strip()
+    new = NewAccount(
+        provider=form.needed("provider", most=40),
+        token=Secret(token.strip()),
+        label=form.text("label", most=60) or "main",
+        base_url=form.text("base_url", most=500) or None,
+        proxy=Secret(proxy) if proxy else None,
+    )
+    if not token.strip():
+        form.errors.setdefault("token", "Please paste the token.")
+    if not form.errors:
+        try:
+            await services.accounts.add(session_of(request).user_id, new)
+        except SluicegateError as error:
+            form.errors[error.field if error.field in _FIELDS else ""] = sentence(error)
+        else:
+            return go(_PATH, "added")
+    return await _page(request, services, form)
+
+
+_FIELDS: Final = frozenset({"provider", "token", "label", "base_url", "proxy"})
+
+
+@post("/accounts/{account_id:uuid}/check")
+async def check(request: _Request, services: _Services, account_id: FromPath[UUID]) -> Response[str] | Redirect:
+    """Asks the provider about the account."""
+    await _own(request, services, account_id)
+    try:
+        await services.accounts.check(account_id)
+    except SluicegateError as error:
+        return await _page(request, services, Form(errors={"": sentence(error)}))
+    return go(_PATH, "checked")
+
+
+@post("/accounts/{account_id:uuid}/token")
+async def renew(request: _Request, services: _Services, account_id: FromPath[UUID]) -> Response[str] | Redirect:
+    """Replaces the token."""
+    account = await _own(request, services, account_id)
+    form = await Form.of(request)
+    try:
+        await services.accounts.rotate(account_id, Secret(form.secret("new_token", most=4000).strip()))
+    except SluicegateError as error:
+        form.errors[""] = f"{account.provider} ({account.label}): {sentence(error)}"
+        return await _page(request, services, form)
+    return go(_PATH, "renewed")
+
+
+@post("/accounts/{account_id:uuid}/switch")
+async def switch(request: _Request, services: _Services, account_id: FromPath[UUID]) -> Redirect:
+    """Switches it on or off."""
+    account = await _own(request, services, account_id)
+    if account.state is AccountState.DISABLED:
+        await services.accounts.enable(account_id)
+        return go(_PATH, "on")
+    await services.accounts.disable(account_id)
+    return go(_PATH, "off")
+
+
+@post("/accounts/{account_id:uuid}/remove")
+async def remove(request: _Request, services: _Services, account_id: FromPath[UUID]) -> Redirect:
+    """Removes it here."""
+    await _own(request, services, account_id)
+    await services.accounts.remove(account_id)
+    return go(_PATH, "removed")
+
+
+@post("/accounts/{account_id:uuid}/confirm")
+async def confirm(request: _Request, services: _Services, account_id: FromPath[UUID]) -> Redirect:
+    """Lets the brake on mass removal go."""
+    await services.looks.confirm(session_of(request).user_id, account_id)
+    return go(_PATH, "confirmed")
+
+
+async def _own(request: _Request, services: DashboardServices, account_id: UUID) -> Account:
+    """An account of the person who asks. Raises NotFound, also for a foreign one."""
+    account = await services.accounts.get(account_id)
+    if account.user_id != session_of(request).user_id:
+        raise NotFound("There is no such account.")
+    return account
+
+
+async def _page(request: _Request, services: DashboardServices, form: Form) -> Response[str]:
+    user_id = session_of(request).user_id
+    local = services.providers.local_names()
+    remote = {name: services.providers.manifest(name) for name in services.providers.names() if name not in local}
+    accounts = await services.accounts.page(user_id)
+    looks = {known.account.id: known.look for known in await services.looks.page(user_id)}
+    outlooks = await asyncio.gather(*(services.accounts.outlook(account.id) for account in accounts))
+    shown = [
+        _Shown(
+            account,
+            remote[account.provider].title if account.provider in remote else account.provider,
+            outlook,
+            looks.get(account.id),
+            account.facts.expires_at if account.facts else None,
+        )
+        for account, outlook in zip(accounts, outlooks, strict=True)
+    ]
+    return _FRAME.page(
+        request, "accounts.html", form=form, shown=shown, tones=TONES, providers=_choices(remote), help=remote.values()
+    )
+
+
+def _choices(manifests: dict[str, Manifest]) -> list[tuple[str, str]]:
+    return [(name, manifest.title) for name, manifest in manifests.items()]
+
+
+HANDLERS: Final = (page, add, check, renew, switch, remove, confirm)
