@@ -32,6 +32,7 @@ COMMAND = str(Path(sys.executable).parent / "sluicegate")
 RANGE = 4 << 20
 PATIENCE = 180.0
 CACHED = "5eed" * 10
+COLD = "c01d" * 10
 console = Console(highlight=False)
 
 
@@ -97,6 +98,31 @@ def _run(stack: ExitStack, folder: Path) -> None:
     console.print("[bold]7. Provider[/]  sluicegate accounts add, POST /v1/torrents: a magnet that TorBox has cached")
     _cli("accounts", "add", "--user", "demo", "--provider", "torbox", "--token", "sandbox-demo", data=folder / "data")
     _library_job(library, {"magnet": f"magnet:?xt=urn:btih:{CACHED}"}, _cached(Api(sandbox, {})))
+    console.print("[bold]8. Cascade[/]   three accounts, two of them in trouble: who is asked, what is said, and why")
+    _cascade(library, Api(sandbox, {}), folder / "data")
+
+
+def _cascade(library: Api, sandbox: Api, data: Path) -> None:
+    """A magnet that nobody has cached: Real-Debrid has no slot, TorBox a fault, Premiumize takes it."""
+    for provider in ("realdebrid", "premiumize"):
+        _cli("accounts", "add", "--user", "demo", "--provider", provider, "--token", "sandbox-demo", data=data)
+    files = [{"path": "reading.mp4", "size": 4 << 20}]
+    sandbox.call(
+        "POST", "/_control/content", {"info_hash": COLD, "name": "Reading", "files": files} | {"seconds_to_ready": 1}
+    )
+    for provider, call, fault in (
+        ("realdebrid", "*addMagnet", "slots_full"),
+        ("torbox", "*createtorrent", "server_error"),
+    ):
+        sandbox.call("POST", "/_control/faults", {"provider": provider, "call": call, "fault": fault, "times": 1})
+    magnet = {"magnet": f"magnet:?xt=urn:btih:{COLD}"}
+    told = library.call("POST", "/v1/torrents/simulate", magnet)
+    console.print(f"   simulated first: {told['words']}", soft_wrap=True)
+    sums = {file["path"]: file["sha256"] for file in sandbox.call("GET", f"/_control/content/{COLD}")["files"]}
+    job = _library_job(library, magnet, sums)
+    for entry in library.call("GET", f"/v1/torrents/{job}/trace")["items"]:
+        took = f", {entry['latency_ms']} ms" if entry["latency_ms"] is not None else ""
+        console.print(f"   {entry['verdict']:>14}  {entry['words']} [dim]({entry['rule']}{took})[/]", soft_wrap=True)
 
 
 def _cached(sandbox: Api) -> dict[str, str]:
@@ -115,7 +141,7 @@ def _keys(data: Path, base: str) -> tuple[Api, Api]:
     return Api(base, {"Authorization": f"Bearer {library}"}), Api(base, {"x-api-key": media})
 
 
-def _library_job(api: Api, body: dict[str, Any], sums: dict[str, str]) -> None:
+def _library_job(api: Api, body: dict[str, Any], sums: dict[str, str]) -> str:
     job = api.call("POST", "/v1/torrents", body)
     with _bar() as bar:
         task = bar.add_task("waiting", total=None)
@@ -137,6 +163,7 @@ def _library_job(api: Api, body: dict[str, Any], sums: dict[str, str]) -> None:
         console.print(f"   {answer['url']}", style="dim", soft_wrap=True)
         if not right:
             sys.exit(1)
+    return str(job["id"])
 
 
 def _media_job(api: Api, body: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ def told(rung: Rung, answer: Answer) -> tuple[str, str, str]:
         return "unknown", "availability", f"{name} does not know whether it has it."
     if answer.origin == "learned":
         return "has-it", "seen-there", f"{name} has it: it was seen at this provider lately."
+    when = " It was asked a moment ago." if answer.origin == "remembered" else ""
     if answer.cached:
-        return "has-it", "availability", f"{name} has it at once."
-    return "has-not", "availability", f"{name} would have to download it."
+        return "has-it", "availability", f"{name} has it at once.{when}"
+    return "has-not", "availability", f"{name} would have to download it.{when}"
