@@ -51,6 +51,22 @@ async def test_a_players_burst_costs_one_link(stage: Stage, provider: str):
     assert await stage.links_made(provider, LINK_CALLS[provider]) == 1
 
 
+async def test_a_burst_on_a_link_that_is_over_costs_one_more(stage: Stage):
+    """The provider's links live for hours of its own time, which passes while we believe in the link."""
+    player = await stage.player()
+    info_hash = await stage.torrent(SIZE, cached_on=("torbox",))
+    job, file = await stage.ready(player, await player.account("torbox"), info_hash, SIZE)
+    url = await proxied(player, job, file)
+    assert (await read(stage, url, Range="bytes=0-0"))[0] == 206
+    await stage.sandbox.control("POST", "/clock", {"advance_seconds": 7 * 86_400})
+    part = SIZE // 20
+    ranges = [f"bytes={start}-{start + part - 1}" for start in range(0, SIZE, part)]
+    parts = await asyncio.gather(*(read(stage, url, Range=one) for one in ranges))
+    assert {status for status, _ in parts} == {206}
+    assert hashlib.sha256(b"".join(body for _, body in parts)).hexdigest() == await stage.sha256(info_hash)
+    assert await stage.links_made("torbox", LINK_CALLS["torbox"]) == 2
+
+
 async def test_head_alone_asks_nobody(stage: Stage):
     player = await stage.player()
     info_hash = await stage.torrent(cached_on=("torbox",))
