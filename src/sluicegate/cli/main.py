@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import accounts, addons, blocklist, feeds, jobs, keys, policies, sync, targets, users, webhooks
+from sluicegate.cli import (
+    accounts,
+    addons,
+    audit,
+    blocklist,
+    feeds,
+    jobs,
+    keys,
+    policies,
+    sync,
+    targets,
+    users,
+    webhooks,
+)
 from sluicegate.cli.doctor import doctor
 from sluicegate.cli.get import get
 from sluicegate.cli.output import EXIT_CODES
@@ -35,6 +48,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(addons.app, name="addons")
 app.add_typer(policies.app, name="policies")
+app.add_typer(audit.app, name="audit")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(blocklist.app, name="blocklist")
 app.add_typer(webhooks.app, name="webhooks")

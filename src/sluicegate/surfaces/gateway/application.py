@@ -1,6 +1,7 @@
 """The gateway's data plane as a raw ASGI application: every answer, whatever happens, is an envelope or a problem."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from sluicegate.surfaces.gateway.admission import Admission, Visitor
 from sluicegate.surfaces.gateway.bodies import Query
 from sluicegate.surfaces.gateway.debug import upstream_debug
 from sluicegate.surfaces.gateway.envelope import Debug, wrap
+from sluicegate.surfaces.gateway.headers import presented_credentials
 from sluicegate.surfaces.gateway.operations import Arguments, Plan, Route, Work, match
 from sluicegate.surfaces.gateway.problems import RETRY_SECONDS, Problem, problem_of
 from sluicegate.surfaces.gateway.proxy import METHODS, RawProxy, checked_path
@@ -40,6 +42,7 @@ _PROVIDER_SECONDS: Final = 9.0
 """For one provider, so that its lateness is told in time."""
 _AUDITED_PATH_MAX: Final = 300
 _UNPROVEN_SHOWN: Final = 8
+_OUR_KEYS: Final = re.compile(r"(?:as|pk|sk|tu)_[A-Za-z0-9_]{8,}")
 _log: Final = logging.getLogger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -273,10 +276,11 @@ def _shown_addon(visitor: Visitor) -> str:
 
 
 def _shown_path(call: _Call) -> str:
-    """The path as it may be kept: printable, without credentials that were presented in this call."""
+    """The path as it may be kept: printable, without credentials of this call and without keys that we issue."""
     path = unquote(call.path, errors="replace")
-    for secret in call.visitor.presented:
+    for secret in (*call.visitor.presented, *presented_credentials(call.scope)):
         path = path.replace(secret, "[REDACTED]")
+    path = _OUR_KEYS.sub("[REDACTED]", path)
     if not path.isprintable():
         path = "".join(character if character.isprintable() else "?" for character in path)
     return path[:_AUDITED_PATH_MAX]

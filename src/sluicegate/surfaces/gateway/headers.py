@@ -10,7 +10,14 @@ from typing import Final
 from sluicegate.core.gateway import PROVIDERS, GatewayRefused, ProblemCode
 from sluicegate.web.asgi import Scope, header_lines
 
-__all__ = ["AddonClaim", "CallerClaim", "addon_claim", "caller_claim", "requested_providers"]
+__all__ = [
+    "AddonClaim",
+    "CallerClaim",
+    "addon_claim",
+    "caller_claim",
+    "presented_credentials",
+    "requested_providers",
+]
 
 _PROVIDER: Final = b"x-relaygate-provider"
 _ADDON_ID: Final = b"x-relaygate-addon-id"
@@ -98,6 +105,14 @@ def caller_claim(scope: Scope, providers: int) -> CallerClaim:
     if not all(0 < len(token) <= _TOKEN_LENGTH_MAX and token.isascii() and token.isprintable() for token in tokens):
         raise _invalid("A provider token is empty, too long or not printable ASCII.")
     return CallerClaim(tokens=tokens)
+
+
+def presented_credentials(scope: Scope) -> list[str]:
+    """Whatever could be a credential in the headers, proven or not, so that it is kept out of what is recorded."""
+    found = header_lines(scope, _ADDON_SECRET)
+    found += [token for line in header_lines(scope, _TOKENS) for token in line.split(",")]
+    found += [line.rpartition(" ")[2] for line in header_lines(scope, b"authorization")]
+    return [text for text in map(str.strip, found) if text]
 
 
 def _bearer(scope: Scope) -> str:
