@@ -28,6 +28,7 @@ _TEXT_MAX: Final = 200
 _TOKEN_MAX: Final = 200
 _NAME_MAX: Final = 100
 _WRONG: Final = "Name, password or code is wrong."
+_TRY_AGAIN: Final = "Try again; whoever runs this server can invite you anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class SignInService:
         right = await self._passwords.verify(login.password_hash if login else None, password[: PASSWORD_MAX + 1])
         if login is None or user is None or not right:
             await self._failed(login)
-            raise Unauthenticated(_WRONG)
+            raise Unauthenticated(_WRONG, action=_TRY_AGAIN)
         token = Secret(secrets.token_urlsafe(32))
         session = Session(
             uuid4(), user.id, login.admin, _printable(agent), _printable(address), now, now, now + _SESSION
@@ -131,7 +132,7 @@ class SignInService:
                 await tx.sign_in.add_session(session, self._vault.fingerprint(token.reveal()))
                 return session, token
         await self._failed(login)
-        raise Unauthenticated(_WRONG)
+        raise Unauthenticated(_WRONG, action=_TRY_AGAIN)
 
     async def session(self, token: str) -> Session | None:
         """The session behind a token, or None; its use is noted once a minute."""

@@ -35,6 +35,8 @@ def page_headers() -> dict[str, str]:
     return {
         "content-security-policy": _POLICY,
         "cache-control": "no-store",
+        # Not "no-referrer": browsers then call the origin of our own forms "null".
+        "referrer-policy": "same-origin",
         "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
     }
 

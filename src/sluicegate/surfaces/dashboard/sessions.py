@@ -109,4 +109,5 @@ def safe_next(text: str | None) -> str:
     parts = urlsplit(text)
     if parts.scheme or parts.netloc or not (parts.path == "/app" or parts.path.startswith("/app/")):
         return "/app"
-    return quote(parts.path) + (f"?{parts.query}" if parts.query.isascii() and parts.query.isprintable() else "")
+    query = parts.query if parts.query.isascii() and parts.query.isprintable() else ""
+    return quote(parts.path) + (f"?{query}" if query else "")
