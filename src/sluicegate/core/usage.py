@@ -10,11 +10,10 @@ __all__ = ["Counter", "LibraryUsage", "Period", "UsageRepository", "period_of"]
 
 
 class Counter(StrEnum):
-    """What is counted as it happens; jobs are counted from their own rows."""
+    """What is counted as it happens; jobs and items of feeds are counted from their own rows."""
 
     BYTES_STREAMED = "bytes_streamed"
     STREAM_URLS_MINTED = "stream_urls_minted"
-    RSS_ITEMS_GRABBED = "rss_items_grabbed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sluicegate.core.feeds import Verdict
 from sluicegate.core.jobs import JobState
 from sluicegate.core.usage import Counter, LibraryUsage, Period
+from sluicegate.db.feed_schema import feed_items, feeds
 from sluicegate.db.people_schema import usage_counters
 from sluicegate.db.rows import first, many
 from sluicegate.db.schema import jobs, users
@@ -47,5 +49,15 @@ class Usage:
             jobs_ready=counted["ready"] if counted else 0,
             bytes_streamed=values.get(Counter.BYTES_STREAMED, 0),
             stream_urls_minted=values.get(Counter.STREAM_URLS_MINTED, 0),
-            rss_items_grabbed=values.get(Counter.RSS_ITEMS_GRABBED, 0),
+            rss_items_grabbed=await self._grabbed(user_id, period),
         )
+
+    async def _grabbed(self, user_id: UUID, period: Period) -> int:
+        statement = (
+            select(func.count().label("count"))
+            .join_from(feed_items, feeds, feeds.c.id == feed_items.c.feed_id)
+            .where(feeds.c.user_id == user_id, feed_items.c.verdict == str(Verdict.SUBMITTED))
+            .where(feed_items.c.seen_at >= period.start, feed_items.c.seen_at < period.end)
+        )
+        row = await first(self._connection, statement)
+        return int(row["count"]) if row else 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID, uuid4
 
+from sluicegate.core.entitlements import NO_LIMITS, Entitlements
 from sluicegate.core.errors import InvalidInput, QuotaExceeded
 from sluicegate.core.expressions import Expression
 from sluicegate.core.feeds import INTERVAL_DEFAULT, Feed, Quality, SeenItem, check_interval
@@ -38,29 +39,39 @@ class FeedService:
         transactions: the database.
         check_address: raises ForbiddenAddress for a URL that may not be connected to from here.
         clock: the time.
+        plans: knows how many feeds a user's plan includes.
     """
 
     def __init__(
-        self, transactions: UnitOfWorkFactory, check_address: Callable[[str], Awaitable[None]], clock: Clock
+        self,
+        transactions: UnitOfWorkFactory,
+        check_address: Callable[[str], Awaitable[None]],
+        clock: Clock,
+        plans: Entitlements | None = None,
     ) -> None:
         self._transactions = transactions
         self._check_address = check_address
         self._clock = clock
+        self._plans = plans
 
     async def add(self, user_id: UUID, change: FeedChange) -> Feed:
         """Subscribes to a feed; it is read within seconds, and what it lists from before is left alone.
 
         Raises:
             InvalidInput: a field is wrong; ``field`` names it.
-            QuotaExceeded: the user has too many already.
+            QuotaExceeded: the user has too many already. PlanRequired: the plan does not include one more.
         """
         if change.name is None or change.url is None:
             raise InvalidInput("'name' and 'url' are needed.", field="name" if change.name is None else "url")
         now = self._clock.now()
         blank = Feed(uuid4(), user_id, "", "", now, now, next_poll_at=now, interval=INTERVAL_DEFAULT)
         feed = await self._changed(blank, change)
+        limits = (await self._plans.of(user_id)).limits if self._plans else NO_LIMITS
         async with self._transactions() as tx:
-            if await tx.feeds.count(user_id) >= _FEEDS_MAX:
+            await tx.keys.lock(user_id)  # two at once would each count themselves alone
+            count = await tx.feeds.count(user_id)
+            limits.check_feeds(count + 1)
+            if count >= _FEEDS_MAX:
                 raise QuotaExceeded(f"A user has at most {_FEEDS_MAX} feeds.", action="Remove one first.")
             await tx.feeds.add(feed)
         return feed

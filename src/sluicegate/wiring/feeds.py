@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sluicegate.core.entitlements import Entitlements
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 from sluicegate.net.http import Http
 from sluicegate.services.blocked_jobs import BlockedJobs
@@ -53,6 +54,7 @@ def feed_parts(
     keys: KeyService,
     base_url: Callable[[], str],
     clock: Clock,
+    plans: Entitlements,
 ) -> FeedParts:
     """The services of one process."""
     reader = HttpDocumentReader(http)
@@ -60,7 +62,7 @@ def feed_parts(
     titles = TitleService(transactions, reader, source, clock)
     return FeedParts(
         blocked_jobs=BlockedJobs(transactions, blocklist, clock),
-        feeds=FeedService(transactions, AddressCheck(http.egress), clock),
+        feeds=FeedService(transactions, AddressCheck(http.egress), clock, plans),
         poller=FeedPoller(transactions, reader, submit, clock, blocklist),
         outbound=OutboundFeed(transactions),
         stremio=StremioService(transactions, titles, playback),

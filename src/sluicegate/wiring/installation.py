@@ -214,7 +214,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             accounts=accounts,
             submit=submit,
             blocklist=blocklist,
-            feeds=feed_parts(settings, transactions, http, blocklist, submit, playback, keys, base_url, clock),
+            feeds=feed_parts(settings, transactions, http, blocklist, submit, playback, keys, base_url, clock, plans),
             library=LibraryService(transactions),
             sync=(sync := SyncService(transactions, providers, clock, sync_rules(settings))),
             looks=AccountLooks(transactions, sync, clock),

@@ -14,9 +14,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from sluicegate.surfaces.library.routes import router
+from sluicegate.surfaces.library.routes import LibraryServices, router
 
-_APP = Litestar([router(None)], openapi_config=OpenAPIConfig("x", "1"), logging_config=None)  # type: ignore[arg-type]
+_APP = Litestar(
+    [router(LibraryServices(None, None, None, 0.0))], openapi_config=OpenAPIConfig("x", "1"), logging_config=None
+)  # type: ignore[arg-type]
 _SCHEMA = schemathesis.openapi.from_dict(_APP.openapi_schema.to_schema())
 _OPERATIONS = {operation.ok().label: operation.ok() for operation in _SCHEMA.get_all_operations()}
 _CHECKS = [

@@ -47,6 +47,8 @@ async def test_a_magnet_becomes_a_job_with_every_documented_field(world):
         "waiting": None,
         "speed": None,
         "eta": None,
+        "missing": None,
+        "missing_since": None,
     }
 
 

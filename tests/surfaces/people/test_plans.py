@@ -134,6 +134,13 @@ async def test_a_torrent_that_is_too_large_is_402(billed: Product):
     assert (await client.post("/v1/torrents", json={"magnet": magnet})).status_code == 402
 
 
+async def test_one_feed_too_many_is_402(billed: Product):
+    _, client = await billed.user()
+    bodies = [{"name": f"feed {number}", "url": f"http://127.0.0.1:1/{number}"} for number in range(3)]
+    statuses = [answer.status_code for answer in [await client.post("/v1/rss-feeds", json=body) for body in bodies]]
+    assert statuses == [201, 402, 402]
+
+
 FAULTS = [(500, None), (429, None), (401, None), (200, b"<html>"), (200, b"{}"), (200, b'{"subscriber": {}}'),
           (200, b'{"subscriber": {"entitlements": {"premium": {"expires_date": "soon"}}}}')]  # fmt: skip
 

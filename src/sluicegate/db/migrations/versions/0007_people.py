@@ -86,7 +86,7 @@ def upgrade() -> None:
         sa.Column("counter", sa.Text(), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "counter IN ('bytes_streamed', 'rss_items_grabbed', 'stream_urls_minted')",
+            "counter IN ('bytes_streamed', 'stream_urls_minted')",
             name=op.f("ck_usage_counters_counter"),
         ),
         sa.ForeignKeyConstraint(
