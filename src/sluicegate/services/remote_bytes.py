@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from sluicegate.core.errors import FileGone, LinkExpired, UpstreamError, UpstreamUnavailable
+from sluicegate.core.errors import FileGone, LinkExpired, UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from sluicegate.core.links import Link
 
 __all__ = ["LinkReader", "Origin", "Origins", "RemoteBytes"]
@@ -20,7 +20,7 @@ __all__ = ["LinkReader", "Origin", "Origins", "RemoteBytes"]
 _RENEWALS: Final = 4
 """Links of one account that may turn out dead in a row before another account is looked for."""
 _BREAKS: Final = 2
-"""Breaks and time-outs of one account in a row before another account is looked for."""
+"""Breaks of one account in a row before another account is looked for; after a time-out that is done at once."""
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before a broken reading goes on at an account that nobody can stand in for."""
 _RESTARTS_MAX: Final = 100
@@ -137,5 +137,8 @@ class RemoteBytes:
 
 
 def _worth_repeating(error: UpstreamError) -> bool:
-    """Whether the same account may deliver in a moment; a limit, a refusal or another file there will stay."""
-    return isinstance(error, LinkExpired | UpstreamUnavailable)
+    """Whether the same account may deliver in a moment.
+
+    A limit, a refusal or another file there will stay, and after a time-out the player's patience is nearly over.
+    """
+    return isinstance(error, LinkExpired | UpstreamUnavailable) and not isinstance(error, UpstreamTimeout)

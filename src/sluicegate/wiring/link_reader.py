@@ -15,17 +15,24 @@ _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class HttpLinkReader:
-    """Implements ``services.remote_bytes.LinkReader``."""
+    """Implements ``services.remote_bytes.LinkReader``.
 
-    def __init__(self, http: Http) -> None:
+    Args:
+        http: the client.
+        silence: seconds without a byte after which the remote side counts as gone; a player gives up not much later.
+    """
+
+    def __init__(self, http: Http, *, silence: float = 12.0) -> None:
         self._http = http
+        self._silence = silence
 
     async def read(
         self, link: Link, start: int, stop: int | None, *, size: int | None = None
     ) -> AsyncGenerator[bytes, None]:
         """See the port."""
         span = f"bytes={start}-" if stop is None else f"bytes={start}-{stop - 1}"
-        async with self._http.stream("GET", link.url, headers=(*link.headers, ("range", span))) as answer:
+        headers = (*link.headers, ("range", span))
+        async with self._http.stream("GET", link.url, headers=headers, idle_timeout=self._silence) as answer:
             if answer.status in _DEAD:
                 raise LinkExpired(upstream_code=str(answer.status))
             if answer.status >= 500 or answer.status == 429:
