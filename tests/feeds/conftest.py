@@ -30,6 +30,7 @@ from sluicegate.net.egress import EgressPolicy
 from sluicegate.net.http import Http, open_http
 from sluicegate.services.feeds import FeedChange
 from sluicegate.services.keys import KeyService
+from sluicegate.services.plans import UnlimitedPlans
 from sluicegate.services.submit import SubmitService
 from sluicegate.services.users import UserService
 from sluicegate.services.vault import AesVault
@@ -161,7 +162,9 @@ async def world(
         signer = ByteLinks(TokenSigner([bytes(range(32))], clock), base, clock)
         playback = playback_service(settings, transactions, ProviderRegistry({}, {}), storages, http, signer, clock)
         keys = KeyService(transactions, vault, clock)
-        parts = feed_parts(settings, transactions, http, blocklist, submit, playback, keys, base, clock)
+        parts = feed_parts(
+            settings, transactions, http, blocklist, submit, playback, keys, base, clock, UnlimitedPlans()
+        )
         app = Litestar(
             [
                 feed_routes.router(feed_routes.FeedServices(parts.feeds, parts.poller, keys)),

@@ -32,6 +32,9 @@ _QUERY_WORDS_MAX: Final = 8
 _SAMPLE: Final = re.compile(r"(?:^|[\W_])sample(?:[\W_]|$)", re.IGNORECASE)
 _SAMPLE_MAX: Final = 300 << 20
 _WORD: Final = re.compile(r"[^\W_]+")
+_CONTRACTED: Final = re.compile("\\w*['\u2019]\\w*")
+_LEFT_OUT: Final = frozenset({"a", "an", "and", "the"})
+"""Words that some write and some do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +155,9 @@ def _without_ids(name: str) -> str:
 
 def _needles(title: str) -> tuple[str, ...]:
     """Words that every release of a title has in its name, however it is written: plain ones, the longest first."""
-    words = [word for word in _WORD.findall(title) if word.isascii() and len(word) > 1]
-    longest = sorted(set(words), key=len, reverse=True)[:3]
-    return tuple(longest or [word for word in title_key(title).split()[:1] if word.isascii()])
+    words = set(_WORD.findall(_CONTRACTED.sub(" ", title)))
+    plain = {word for word in words if word.isascii() and len(word) > 1 and word.lower() not in _LEFT_OUT}
+    return tuple(sorted(plain or words or title_key(title).split(), key=lambda word: (-len(word), word))[:3])
 
 
 def _matching(entries: Iterable[LibraryEntry], wanted: Wanted, titles: Sequence[_Title]) -> list[Playable]:

@@ -24,7 +24,7 @@ _log: Final = logging.getLogger(__name__)
 
 _BODY_MAX: Final = 4 << 20
 """A long series comes with all of its episodes."""
-_SECONDS: Final = 8.0
+_SECONDS: Final = 5.0
 _FRESH: Final = timedelta(days=30)
 _UNKNOWN_FRESH: Final = timedelta(days=1)
 _PAUSE: Final = 60.0

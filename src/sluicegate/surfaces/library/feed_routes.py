@@ -140,4 +140,4 @@ def _uuid(text: str) -> UUID:
             return UUID(text)
     except ValueError:
         pass
-    raise NotFound
+    raise NotFound("There is no such feed.")

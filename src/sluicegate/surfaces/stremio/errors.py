@@ -1,4 +1,4 @@
-"""Errors of the add-on: ``{"error": "…"}``, readable from any origin like every answer of an add-on.
+"""Errors of the add-on: ``{"error": "…"}``, or a page for who asks for one.
 
 A key that is missing, wrong or revoked gets 401 and no detail. What is not there is an empty answer, never an error.
 """
@@ -17,12 +17,9 @@ from sluicegate.core.errors import SluicegateError
 from sluicegate.surfaces.stremio.pages import PAGE_HEADERS, refusal_page
 from sluicegate.surfaces.stremio.schemas import ErrorBody
 
-__all__ = ["CORS", "EXCEPTION_HANDLERS", "answer_error", "status_of"]
+__all__ = ["EXCEPTION_HANDLERS", "answer_error", "status_of"]
 
 _log: Final = logging.getLogger(__name__)
-
-CORS: Final = {"access-control-allow-origin": "*", "access-control-allow-headers": "*"}
-"""On every answer (sheet, section 12): Stremio's web player reads add-ons from its own origin."""
 
 _STATUSES: Final[Mapping[type[SluicegateError], int]] = {
     errors.InvalidInput: 400,
@@ -48,7 +45,7 @@ def status_of(error: SluicegateError | type[SluicegateError]) -> int:
 
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Renders any exception; the key in the path is in no word of it."""
-    headers = dict(CORS) | {"cache-control": "no-store"}
+    headers = {"cache-control": "no-store"}
     if isinstance(error, SluicegateError):
         if error.retry_after is not None:
             headers["retry-after"] = str(max(0, math.ceil(error.retry_after)))

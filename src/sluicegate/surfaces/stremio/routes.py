@@ -90,7 +90,7 @@ def _links(services: _Services, key: _KeyText) -> Links:
 def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
     return {
         status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.")
-        for status in (401, 429, *statuses)
+        for status in (400, 401, 429, *statuses)
     }
 
 
@@ -182,7 +182,7 @@ async def configure_named(caller: _Caller) -> Response[str]:
     return Response(configure_page(BASE, named=True), headers=PAGE_HEADERS, media_type=_HTML)
 
 
-@post("/install", summary="Make an install link", media_type=_HTML, responses=_refusals(400, 413), status_code=200)
+@post("/install", summary="Make an install link", media_type=_HTML, responses=_refusals(413), status_code=200)
 async def install(request: _Request, services: _Services) -> Response[str]:
     """The form proves itself by a library key, so no cookie could be misused; the link gets a key of its own."""
     form = await _form(request)
