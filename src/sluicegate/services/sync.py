@@ -166,8 +166,10 @@ class SyncService:
                 return _Round(provider, account_id, [], None, compare_kept=False)
             look = (await tx.looks.of([account_id])).get(account_id)
             jobs = await tx.jobs.in_flight(provider, account_id)
+            nothing = not jobs and not now and not await tx.jobs.kept(account_id)
         at = self._clock.now()
-        due = now or look is None or look.held > 0 or look.kept_at is None or at - look.kept_at >= _COMPARE_KEPT_EVERY
+        stale = look is None or look.held > 0 or look.kept_at is None or at - look.kept_at >= _COMPARE_KEPT_EVERY
+        due = now or (stale and not nothing)
         return _Round(provider, account_id, jobs, look or Look(account_id, Outcome.COMPLETE, at), due)
 
     async def _open(self, provider: str, account_id: UUID | None, priority: Priority) -> Provider:

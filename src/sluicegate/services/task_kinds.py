@@ -20,6 +20,7 @@ __all__ = [
     "ENGINE_RECASCADE",
     "ENGINE_STORE",
     "ENGINE_SYNC",
+    "ERASE",
     "FEED",
     "MEDIA",
     "MEDIA_ADMIT",
@@ -37,6 +38,7 @@ DELIVER_SWEEP: Final = "deliver_sweep"
 PLACE: Final = "place"
 RECASCADE: Final = "recascade"
 SYNC: Final = "sync"
+ERASE: Final = "erase"
 MEDIA: Final = "media"
 MEDIA_ADMIT: Final = "media_admit"
 """Gives the free places at work to the media jobs in line."""

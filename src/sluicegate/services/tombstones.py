@@ -18,7 +18,7 @@ from sluicegate.core.pacing import Priority
 from sluicegate.core.ports import Clock, Providers, Storages, Task, UnitOfWork, UnitOfWorkFactory
 from sluicegate.core.provider import Capability
 from sluicegate.services.account_pause import is_usable
-from sluicegate.services.task_kinds import ENGINE_CLEANUP, PLACE, sync_task
+from sluicegate.services.task_kinds import ENGINE_CLEANUP, ERASE, PLACE, sync_task
 
 __all__ = ["TombstoneService"]
 
@@ -70,6 +70,8 @@ class TombstoneService:
                 await self._check_removable(tx, job)
             if job.removed_at is None:
                 job = await self._hidden(tx, job)
+            if not self._grace:
+                await tx.tasks.add(Task(ERASE, "", at_once=True))
             return await tx.jobs.update(replace(job, removes_upstream=at_provider))
 
     async def restore(self, user_id: UUID, job_id: UUID) -> Job:

@@ -1,11 +1,10 @@
 """Erasing what was removed, once it cannot be brought back any more."""
 
 from sluicegate.core.tasks import Handler
+from sluicegate.services.task_kinds import ERASE
 from sluicegate.services.tombstones import TombstoneService
 
 __all__ = ["ERASE", "handlers"]
-
-ERASE = "erase"
 
 
 def handlers(tombstones: TombstoneService) -> dict[str, Handler]:
