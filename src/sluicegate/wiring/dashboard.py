@@ -37,6 +37,7 @@ def dashboard_router(installation: Installation) -> Router:
             accounts=installation.accounts,
             looks=installation.looks,
             providers=installation.providers,
+            webhooks=installation.webhooks,
         )
     )
 

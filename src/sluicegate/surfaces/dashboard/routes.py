@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.surfaces.dashboard.errors import EXCEPTION_HANDLERS
-from sluicegate.surfaces.dashboard.pages import accounts, library, security, sign_in
+from sluicegate.surfaces.dashboard.pages import accounts, library, security, sign_in, webhooks
 from sluicegate.surfaces.dashboard.rendering import asset_version
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import check_form, session_guard, session_of, token_of
@@ -24,6 +24,13 @@ _FILES: Final = {
     "app.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+_PAGES: Final = (
+    sign_in.INSIDE,
+    library.HANDLERS,
+    accounts.HANDLERS,
+    webhooks.HANDLERS,
+    security.HANDLERS,
+)
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _Request = Request[Any, Any, Any]
 _Services = NamedDependency[SkipValidation[DashboardServices]]
@@ -33,7 +40,14 @@ def router(services: DashboardServices) -> Router:
     """Everything below ``/app``."""
     inside = Router(
         path="/",
-        route_handlers=[changes, *sign_in.INSIDE, *library.HANDLERS, *accounts.HANDLERS, *security.HANDLERS],
+        route_handlers=[
+            changes,
+            *sign_in.INSIDE,
+            *library.HANDLERS,
+            *accounts.HANDLERS,
+            *webhooks.HANDLERS,
+            *security.HANDLERS,
+        ],
         guards=[session_guard(services.sign_in)],
         before_request=check_form,
     )

@@ -18,6 +18,7 @@ from sluicegate.services.submit import SubmitService
 from sluicegate.services.sync import SyncService
 from sluicegate.services.tombstones import TombstoneService
 from sluicegate.services.users import UserService
+from sluicegate.services.webhooks import WebhookService
 from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["DashboardServices", "OpenStream"]
@@ -44,3 +45,4 @@ class DashboardServices:
     accounts: AccountService
     looks: AccountLooks
     providers: Providers
+    webhooks: WebhookService
