@@ -38,7 +38,7 @@ _NAMES: Final = (
 _HEADERS: Final = r"(?:(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]{0,40}(?:key|token|secret|auth|signature)s?)"
 _PATTERNS: Final = (
     # Keys that we issue, and webhook signing secrets; the prefix stays, so that a reader knows what was there.
-    (re.compile(r"\b(tu_|sk_|pk_|tf_|ts_|whsec_)[A-Za-z0-9+/=_-]{8,}"), rf"\1{MASK}"),
+    (re.compile(r"\b(tu_|sk_|pk_|as_|tf_|ts_|whsec_)[A-Za-z0-9+/=_-]{8,}"), rf"\1{MASK}"),
     # Headers, as text, as JSON or as a Python dictionary; the value goes to the end of the line or of the quotes.
     (re.compile(rf"""(?i)(?<![a-z0-9_-])({_HEADERS})(['"]?\s*[:=,]\s*b?['"]?)[^\r\n'"]+"""), rf"\1\2{MASK}"),
     (re.compile(r"\b([Bb]earer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),

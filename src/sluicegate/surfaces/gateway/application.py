@@ -42,7 +42,7 @@ _PROVIDER_SECONDS: Final = 9.0
 """For one provider, so that its lateness is told in time."""
 _AUDITED_PATH_MAX: Final = 300
 _UNPROVEN_SHOWN: Final = 8
-_OUR_KEYS: Final = re.compile(r"(?:as|pk|sk|tu)_[A-Za-z0-9_]{8,}")
+_OUR_KEYS: Final = re.compile(r"(?:as|pk|sk|tf|ts|tu)_[A-Za-z0-9_]{8,}")
 _log: Final = logging.getLogger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
 
