@@ -1,6 +1,6 @@
 """Requests with an ``Idempotency-Key``: one takes effect, the others get its answer, in whichever process they come.
 
-Whoever runs a request holds its row for half a minute at a time. A process that dies lets go of it: the next try of the
+Whoever runs a request holds its row for a quarter of a minute at a time. A process that dies lets go of it: the next try of the
 same request runs it again, unless something had been written on its behalf and running it again could do that twice.
 """
 
@@ -21,8 +21,8 @@ __all__ = ["REPEAT_HOURS", "DifferentRequest", "Owner", "RepeatService", "StillR
 REPEAT_HOURS: Final = 24
 """How long a key is remembered."""
 
-_HOLD: Final = timedelta(seconds=30)
-_HOLD_EVERY: Final = 10.0
+_HOLD: Final = timedelta(seconds=15)
+_HOLD_EVERY: Final = 5.0
 _KEY_MAX: Final = 255
 _PAUSE: Final = 0.1
 _SEALED_AS: Final = "repeated_answer"
