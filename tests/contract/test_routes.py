@@ -14,7 +14,7 @@ from sluicegate.surfaces.ops.metrics import Metrics
 from sluicegate.wiring import web
 from sluicegate.wiring.installation import open_installation
 
-PUBLIC = {"/healthz", "/readyz", "/metrics"}
+PUBLIC = {"/healthz", "/readyz", "/metrics", "/stremio/configure", "/stremio/style.css", "/stremio/poster.svg"}
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 Operation = tuple[str, str]
 

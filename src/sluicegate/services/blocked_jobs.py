@@ -3,6 +3,7 @@
 Nothing is deleted at providers: the transfer there is its owner's. Only our own engines stop fetching.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -38,6 +39,16 @@ class BlockedJobs:
             if len(jobs) < _PAGE:
                 return stopped
             after = jobs[-1].id
+
+    async def stopped(self, job_id: UUID, names: Iterable[str]) -> Job | None:
+        """The job, ended, when the list refuses one of the names that became known; else None."""
+        try:
+            await self._gate.check_names(names)
+        except ContentBlocked as error:
+            return await self.stop(job_id, error)
+        except PolicyDenied:
+            return None  # there is no list yet
+        return None
 
     async def stop(self, job_id: UUID, error: ContentBlocked) -> Job:
         """Ends a job; one that is over already stays as it is."""

@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.errors import DeadlineExceeded, SluicegateError
 from sluicegate.core.media import MediaEntry, MediaFacts, MediaWorkshop
 from sluicegate.services.fair_slots import FairSlots
@@ -23,8 +24,9 @@ _PLAIN: Final = (
 class MediaPageService:
     """Reads pages in child processes; a few at a time, fairly between users."""
 
-    def __init__(self, workshop: MediaWorkshop, slots: FairSlots) -> None:
+    def __init__(self, workshop: MediaWorkshop, slots: FairSlots, gate: ContentGate = OPEN_GATE) -> None:
         self._workshop = workshop
+        self._gate = gate
         self._slots = slots
 
     async def facts(self, user_id: UUID, url: str) -> MediaFacts:
@@ -32,8 +34,10 @@ class MediaPageService:
 
         Raises:
             DeadlineExceeded: it takes too long.
+            ContentBlocked: the operator's blocklist names it.
             SluicegateError: as listed at ``MediaWorkshop``.
         """
+        await self._gate.check_link(url)
         return await self._probe(user_id, url, _METADATA_SECONDS)
 
     async def entries(self, user_id: UUID, url: str) -> tuple[MediaEntry, ...]:
@@ -43,7 +47,9 @@ class MediaPageService:
 
         Raises:
             DeadlineExceeded: the expansion takes too long.
+            ContentBlocked: the operator's blocklist names it.
         """
+        await self._gate.check_link(url)
         if urlsplit(url).path.lower().endswith(tuple(_PLAIN)) or not await self._workshop.is_page(url):
             return ()
         try:

@@ -13,10 +13,11 @@ from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.byte_source import ByteSource, StoredBytes
 from sluicegate.core.errors import Conflict, NotFound, NotReady, ObjectMissing, StorageUnavailable
 from sluicegate.core.files import JobFile
-from sluicegate.core.jobs import JobState
+from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.links import Link
 from sluicegate.core.media_jobs import MediaState
 from sluicegate.core.names import mime_type_of
@@ -141,6 +142,8 @@ class PlaybackService:
         signer: LinkSigner,
         wrapper: LinkWrapper,
         clock: Clock,
+        *,
+        gate: ContentGate = OPEN_GATE,
     ) -> None:
         self._transactions = transactions
         self._storages = storages
@@ -150,6 +153,7 @@ class PlaybackService:
         self._signer = signer
         self._wrapper = wrapper
         self._clock = clock
+        self._gate = gate
 
     async def stream_link(
         self,
@@ -172,6 +176,7 @@ class PlaybackService:
         Raises:
             NotFound: unknown or foreign job or file.
             NotReady: the job is not ready, or nobody holds the file.
+            ContentBlocked: the operator refuses this content.
             Conflict: the user wants a stream proxy that is not connected.
             UpstreamError: the provider or the stream proxy could not make a link.
         """
@@ -180,6 +185,7 @@ class PlaybackService:
             held = await self._held(tx, user_id, job_id, file_id)
             choice = PlaybackChoice.read(await tx.preferences.get(user_id))
             proxy = await _proxy(tx, user_id, choice)
+        await self._pass(held.job)
         if held.file.stored_key is not None:
             return StreamAnswer(self._sign(held, viewer, choice, STREAM_SECONDS), STREAM_SECONDS, "r2", None, held.file)
         if (choice.mode or unless_chosen) is PlaybackMode.PROXIED:
@@ -196,11 +202,12 @@ class PlaybackService:
         """A link of this server whatever the user prefers: for our own pages, which load nothing from elsewhere.
 
         Raises:
-            NotFound, NotReady: as ``stream_link``.
+            NotFound, NotReady, ContentBlocked: as ``stream_link``.
         """
         async with self._transactions() as tx:
             held = await self._held(tx, user_id, job_id, file_id)
             choice = PlaybackChoice.read(await tx.preferences.get(user_id))
+        await self._pass(held.job)
         return await self._proxied(held, viewer or Viewer(), choice)
 
     async def open(self, user_id: UUID, job_kind: str, job_id: UUID, file_id: str) -> ByteSource:
@@ -213,6 +220,7 @@ class PlaybackService:
             raise NotFound("There is no such file.") from error
         async with self._transactions() as tx:
             held = await self._held(tx, user_id, job_id, wanted)
+        await self._pass(held.job)
         file = held.file
         if file.stored_key is not None and file.storage is not None:
             try:
@@ -231,8 +239,9 @@ class PlaybackService:
 
     async def _proxied(self, held: Held, viewer: Viewer, choice: PlaybackChoice) -> StreamAnswer:
         """A link of this server; nobody is asked upstream before it is opened."""
-        holder = await self._resolver.best(held)
-        source, backend = _layer(held, holder)
+        source, backend = "r2", None
+        if held.file.stored_key is None:
+            source, backend = _layer(held, await self._resolver.best(held))
         url = self._sign(held, viewer, choice, PROXIED_SECONDS)
         return StreamAnswer(url, PROXIED_SECONDS, source, backend, held.file)
 
@@ -255,6 +264,10 @@ class PlaybackService:
             key_id=viewer.key_id,
             address=viewer.address if choice.bind_address else None,
         )
+
+    async def _pass(self, job: Job) -> None:
+        """What was let in may have been blocked since. Raises ContentBlocked."""
+        await self._gate.check_job(job.info_hash, job.name, job.source_uri)
 
     async def _held(self, tx: UnitOfWork, user_id: UUID, job_id: UUID, file_id: UUID) -> Held:
         job = await tx.jobs.get(job_id, user_id=user_id)

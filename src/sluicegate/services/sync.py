@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from sluicegate.core.accounts import LOCAL_PROVIDERS
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.errors import (
     InternalError,
@@ -92,11 +93,12 @@ class SyncService:
         providers: Providers,
         clock: Clock,
         rules: SyncRules | None = None,
+        gate: ContentGate = OPEN_GATE,
     ) -> None:
         self._transactions = transactions
         self._providers = providers
         self._clock = clock
-        self._news = TransferNews(transactions, clock)
+        self._news = TransferNews(transactions, clock, gate)
         self._absence = AbsenceService(transactions, clock, rules or SyncRules())
 
     async def run(self, provider: str, account_id: UUID | None, *, now: bool = False) -> float | None:

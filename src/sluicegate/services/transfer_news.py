@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 from sluicegate.core.accounts import LOCAL_PROVIDERS
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.errors import HeldBack, TransferNotReady, UpstreamError
 from sluicegate.core.files import JobFile, RemoteFile
@@ -14,6 +15,7 @@ from sluicegate.core.ports import Clock, Task, UnitOfWorkFactory
 from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.trace import TraceEntry
 from sluicegate.core.transfers import Transfer, TransferState
+from sluicegate.services.blocked_jobs import BlockedJobs
 from sluicegate.services.place_again import job_label, place_again, slot_freed
 from sluicegate.services.progress import advance, worth_writing
 from sluicegate.services.task_kinds import ENGINE_STORE
@@ -24,8 +26,9 @@ __all__ = ["TransferNews", "needs_steps", "says_nothing_new"]
 class TransferNews:
     """Writes news of single transfers into their jobs."""
 
-    def __init__(self, transactions: UnitOfWorkFactory, clock: Clock) -> None:
+    def __init__(self, transactions: UnitOfWorkFactory, clock: Clock, gate: ContentGate = OPEN_GATE) -> None:
         self._transactions = transactions
+        self._blocked = BlockedJobs(transactions, gate, clock)
         self._clock = clock
 
     async def apply(self, adapter: Provider, job: Job, transfer: Transfer) -> Job:
@@ -78,6 +81,10 @@ class TransferNews:
         """All bytes are at the provider: its files become the job's; local ones are stored before it is ready."""
         remote = transfer.files if transfer.files is not None else await adapter.files(transfer.id)
         crash_point(CrashPoint.TOLD_READY)
+        if (
+            stopped := await self._blocked.stopped(job.id, [transfer.name, *(file.path for file in remote)])
+        ) is not None:
+            return stopped
         local = adapter.name in LOCAL_PROVIDERS
         async with self._transactions() as tx:
             current = await tx.jobs.get(job.id, lock=True)

@@ -166,7 +166,9 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         plans = make_plans(settings, transactions, http, clock)
         submit = SubmitService(transactions, database.changes, clock, blocklist, plans)
         accounts = AccountService(transactions, providers, vault, ledger, clock, AddressCheck(egress))
-        playback = playback_service(settings, transactions, providers, storages, http, links, clock, rules=rules)
+        playback = playback_service(
+            settings, transactions, providers, storages, http, links, clock, rules=rules, gate=blocklist
+        )
         media = await stack.enter_async_context(
             media_parts(
                 settings, transactions, http, storages, links, destinations, MediaWebhooks(outbox), clock, blocklist
@@ -193,6 +195,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             clock,
             share_copies=settings.share_copies,
             curious=probing.consider,
+            gate=blocklist,
         )
         yield Installation(
             settings=settings,
@@ -216,7 +219,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             blocklist=blocklist,
             feeds=feed_parts(settings, transactions, http, blocklist, submit, playback, keys, base_url, clock, plans),
             library=LibraryService(transactions),
-            sync=(sync := SyncService(transactions, providers, clock, sync_rules(settings))),
+            sync=(sync := SyncService(transactions, providers, clock, sync_rules(settings), blocklist)),
             looks=AccountLooks(transactions, sync, clock),
             tombstones=TombstoneService(
                 transactions, providers, storages, clock, grace=timedelta(days=settings.removed_days)

@@ -1,5 +1,6 @@
 """The parts of media jobs, put together once per process."""
 
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,9 +58,12 @@ async def media_parts(
     """Makes them; the way out for children is open inside the block."""
     # What children need is loaded only by processes that may start some.
     from sluicegate.media.direct import DirectReader
+    from sluicegate.media.extract import extractor_command
+    from sluicegate.media.spares import Spares
     from sluicegate.media.workshop import Workshop, WorkshopLimits
 
-    async with ForwardProxy(http.egress) as proxy:
+    spares = Spares(extractor_command())
+    async with ForwardProxy(http.egress) as proxy, contextlib.aclosing(spares):
         seconds = settings.media_hours_max * 3600
         limits = WorkshopLimits(
             media_bytes=int(settings.download_max_gib * _GIB),
@@ -67,7 +71,9 @@ async def media_parts(
             shape_seconds=seconds,
             entries=settings.media_entries_max,
         )
-        workshop = Workshop(settings.data_dir / "media", proxy.lease, limits=limits, direct=DirectReader(http))
+        workshop = Workshop(
+            settings.data_dir / "media", proxy.lease, limits=limits, direct=DirectReader(http), spares=spares
+        )
         settling = MediaSettling(events, clock)
         cores = os.cpu_count() or 1
         reading = FairSlots(settings.media_readers or max(2 * cores, 4))
@@ -75,11 +81,11 @@ async def media_parts(
         work = MediaWork(transactions, workshop, storages, targets, slots, settling, clock, gate)
         places = Places(settings.media_active, settings.media_per_user, settings.media_per_host)
         yield MediaParts(
-            jobs=MediaJobService(transactions, signer, storages, targets, settling, clock),
+            jobs=MediaJobService(transactions, signer, storages, targets, settling, clock, gate),
             batches=MediaBatchService(transactions, settling, clock),
             usage=MediaUsageService(transactions, clock),
             # A few places of their own: requests do not wait behind downloads of hours.
-            pages=MediaPageService(workshop, FairSlots(max(cores, 2))),
+            pages=MediaPageService(workshop, FairSlots(max(cores, 2)), gate),
             queue=MediaQueueService(transactions, places, clock),
             run=MediaRunService(transactions, workshop, work, settling, clock),
         )
