@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-__all__ = ["Product", "data_folder", "serving"]
+__all__ = ["COMMAND", "Product", "data_folder", "serving"]
 
-_COMMAND = str(Path(sys.executable).parent / "sluicegate")
+COMMAND = str(Path(sys.executable).parent / "sluicegate")
 _SETTINGS = {
     "SLUICEGATE_EGRESS_ALLOW": "127.0.0.0/8",
     "SLUICEGATE_SWARM_LISTEN": "127.0.0.1:0",
@@ -69,7 +69,7 @@ def serving(data: Path) -> Iterator[Product]:
     """Starts the server, makes a key on the first start, and stops it in order."""
     with (data.parent / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            [_COMMAND, "serve", "--data-dir", str(data), "--port", "0"],
+            [COMMAND, "serve", "--data-dir", str(data), "--port", "0"],
             stdout=subprocess.PIPE,
             stderr=log,
             env=os.environ | _SETTINGS,
@@ -89,6 +89,6 @@ def serving(data: Path) -> Iterator[Product]:
 def _key(data: Path) -> str:
     kept = data.parent / "key"
     if not kept.exists():
-        command = [_COMMAND, "keys", "create", "--user", "home", "--data-dir", str(data)]
+        command = [COMMAND, "keys", "create", "--user", "home", "--data-dir", str(data)]
         kept.write_text(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return kept.read_text().strip()

@@ -19,7 +19,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def ended_right(server: Server, job_id: str) -> None:
     """Completed, one stored file with its promised size, an empty work folder, and no second job."""
     job = await server.until(f"/jobs/{job_id}", "status", {"Completed", "Failed", "Warning", "Skipped"}, kind="media")
-    assert job["status"] == "Completed", job
+    assert job["status"] == "Completed", (job["error"], job, server.log()[-3000:])
     files = [path for path in (server.data / "files" / "media").rglob("*") if path.is_file()]
     assert [path.stat().st_size for path in files] == [job["file_size"]]
     assert await left_over(server) == []
@@ -58,9 +58,40 @@ async def test_kill_9_in_mid_download_ends_the_children_and_the_restart_goes_on(
         _, accepted = await server.call("POST", "/jobs", {"url": page}, kind="media")
         path = f"/jobs/{accepted['job_id']}"
         await server.until(path, "step", {"Downloading"}, kind="media")
-        while "/slow.mp4" not in site.paths:
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while "/slow.mp4" not in site.paths:
+                await asyncio.sleep(0.1)
         await server.kill()
         site.put("/slow.mp4", clip)
+        await server.start()
+        await ended_right(server, accepted["job_id"])
+
+
+async def test_kill_9_while_a_plain_file_streams_to_the_storage(server: Server, clip: Path):
+    """Nothing partial is left in the storage, and the job begins again with the file that is there then."""
+    with Site.running() as site:
+        url = site.put("/slow.mp4", clip, drip=0.02)
+        await server.start()
+        _, accepted = await server.call("POST", "/jobs", {"url": url}, kind="media")
+        async with asyncio.timeout(60):
+            while not (await server.call("GET", f"/jobs/{accepted['job_id']}", kind="media"))[1].get("bytes_done"):
+                await asyncio.sleep(0.1)
+        await server.kill()
+        site.put("/slow.mp4", clip)
+        await server.start()
+        await ended_right(server, accepted["job_id"])
+
+
+async def test_kill_9_in_mid_mux(server: Server, tmp_path: Path):
+    film = tmp_path / "film.mp4"
+    ffmpeg(*picture("1280x720", 8), *tone(8), *X264, "-c:a", "aac", film)
+    with Site.running() as site:
+        url = site.put("/film.mp4", film)
+        await server.start()
+        body = {"url": url, "video_codec": "h265", "quality_preset": "lowest"}
+        _, accepted = await server.call("POST", "/jobs", body, kind="media")
+        path = f"/jobs/{accepted['job_id']}"
+        assert (await server.until(path, "step", {"Muxing", "Uploading", "Finished"}, kind="media"))["step"] == "Muxing"
+        await server.kill()
         await server.start()
         await ended_right(server, accepted["job_id"])

@@ -242,6 +242,7 @@ class DirectBytes(Protocol):
     Attributes:
         file: what it is.
         name: what it is called, without an extension; "" without a name.
+        version: what the host calls this version of it, None when it does not.
         streams: what its first bytes tell.
         retries: requests that had to be repeated.
         received: bytes so far.
@@ -250,6 +251,7 @@ class DirectBytes(Protocol):
 
     file: DirectFile
     name: str
+    version: str | None
     retries: int
     received: int
     waited: float

@@ -104,7 +104,10 @@ class MediaOptions:
 
 @dataclass(frozen=True, slots=True)
 class MediaResult:
-    """Measured facts about a job's work; every figure is real or None. Durations in milliseconds, sizes in bytes."""
+    """Measured facts about a job's work; every figure is real or None. Durations in milliseconds, sizes in bytes.
+
+    ``source_version`` is what the host calls the version of a plain file: parts of another one are not continued.
+    """
 
     title: str | None = None
     description: str | None = None
@@ -128,6 +131,7 @@ class MediaResult:
     download_retries: int = 0
     upload_retries: int = 0
     actual_quality: str | None = None
+    source_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from dataclasses import asdict, fields, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Executable, RowMapping, and_, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Executable, Row, and_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sluicegate.core.errors import AlreadyExists, Conflict
+from sluicegate.core.errors import AlreadyExists, Conflict, NotFound
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.ports import Change
 from sluicegate.db.notices import NOTIFY, notice
-from sluicegate.db.rows import columns_of, first, many, new, new_values, one, page_bounds
+from sluicegate.db.rows import columns_of, first, new, new_values, page_bounds
 from sluicegate.db.schema import MEDIA_IS_ACTIVE, MEDIA_IS_ADMITTED, media_jobs
 
 __all__ = ["MediaJobs"]
@@ -65,7 +65,10 @@ class MediaJobs:
             statement = statement.where(media_jobs.c.user_id == user_id)
         if lock:
             statement = statement.with_for_update()
-        return _job(await one(self._connection, statement, "media job"))
+        row = (await self._connection.execute(statement)).first()
+        if row is None:
+            raise NotFound("There is no such media job.")
+        return _job(row)
 
     async def page(self, user_id: UUID, *, limit: int, offset: int, state: MediaState | None = None) -> list[MediaJob]:
         """See the port. The inner query walks the index alone, as for library jobs."""
@@ -109,7 +112,7 @@ class MediaJobs:
         return await self._all(statement.order_by(media_jobs.c.id).limit(page_bounds(limit, 0)[0]))
 
     async def _all(self, statement: Executable) -> list[MediaJob]:
-        return [_job(row) for row in await many(self._connection, statement)]
+        return [_job(row) for row in await self._connection.execute(statement)]
 
 
 def _of(user_id: UUID, state: MediaState | None) -> ColumnElement[bool]:
@@ -125,19 +128,20 @@ def _change(job: MediaJob) -> Change:
     return Change("media_job", job.user_id, job.id, str(job.state), job.version)
 
 
-def _job(row: RowMapping) -> MediaJob:
-    return MediaJob(
-        **{
-            **row,
-            "state": MediaState(row["state"]),
-            "step": MediaStep(row["step"]),
-            "options": MediaOptions(**_known(MediaOptions, row["options"])),
-            "result": MediaResult(**_known(MediaResult, row["result"])),
-        }
-    )
+def _job(row: Row[Any]) -> MediaJob:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["state"] = MediaState(values["state"])
+    values["step"] = MediaStep(values["step"])
+    values["options"] = MediaOptions(**_known(_OPTIONS, values["options"]))
+    values["result"] = MediaResult(**_known(_RESULTS, values["result"]))
+    return MediaJob(**values)
 
 
-def _known(kind: type[MediaOptions] | type[MediaResult], kept: dict[str, Any]) -> dict[str, Any]:
+_COLUMNS: Final = tuple(column.name for column in media_jobs.c)
+_OPTIONS: Final = frozenset(field.name for field in fields(MediaOptions))
+_RESULTS: Final = frozenset(field.name for field in fields(MediaResult))
+
+
+def _known(names: frozenset[str], kept: dict[str, Any]) -> dict[str, Any]:
     """What this version knows of what another version may have kept."""
-    names = {field.name for field in fields(kind)}
-    return {name: value for name, value in kept.items() if name in names}
+    return kept if kept.keys() <= names else {name: value for name, value in kept.items() if name in names}

@@ -19,7 +19,16 @@ import msgspec
 from sluicegate.core.errors import InternalError
 from sluicegate.media.confine import Confinement
 
-__all__ = ["ChildLimits", "Ending", "confined", "python_child", "run_child"]
+__all__ = [
+    "ChildLimits",
+    "Ending",
+    "attend_child",
+    "confined",
+    "end_child",
+    "python_child",
+    "run_child",
+    "start_child",
+]
 
 _GRACE_SECONDS: Final = 2.0
 _MAX_LINE: Final = 1 << 20
@@ -116,8 +125,16 @@ async def run_child(
     Raises:
         InternalError: it cannot be started, or wrote an endless line.
     """
+    process = await start_child(command, folder=folder, keep_open=keep_open)
+    return await attend_child(process, wall_seconds=wall_seconds, on_line=on_line, feed=feed)
+
+
+async def start_child(
+    command: Sequence[str], *, folder: Path, keep_open: Sequence[int] = ()
+) -> asyncio.subprocess.Process:
+    """Starts ``command`` as the leader of a group of its own. Raises InternalError."""
     try:
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -130,7 +147,6 @@ async def run_child(
         )
     except OSError as error:
         raise InternalError("A child process for media work could not be started.") from error
-    return await _attend(process, wall_seconds, on_line, feed)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -139,9 +155,10 @@ def _environment(folder: Path) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home, "YTDLP_NO_PLUGINS": "1"}
 
 
-async def _attend(
-    process: asyncio.subprocess.Process, wall_seconds: float, on_line: Callable[[bytes], None], feed: bytes
+async def attend_child(
+    process: asyncio.subprocess.Process, *, wall_seconds: float, on_line: Callable[[bytes], None], feed: bytes
 ) -> Ending:
+    """Feeds a started child and follows it to its end; see ``run_child``."""
     timed_out = False
     complaint = asyncio.create_task(_last_bytes(process.stderr))
     try:
@@ -153,7 +170,7 @@ async def _attend(
         except TimeoutError:
             timed_out = True
     finally:
-        await _end(process)
+        await end_child(process)
         tail = await complaint
     return Ending(process.returncode or 0, timed_out, tail)
 
@@ -188,7 +205,7 @@ async def _last_bytes(stream: asyncio.StreamReader | None) -> bytes:
     return tail
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def end_child(process: asyncio.subprocess.Process) -> None:
     """Ends the whole group and waits for its leader, even while the caller is being cancelled."""
     if process.returncode is not None:
         return

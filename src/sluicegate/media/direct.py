@@ -34,6 +34,7 @@ class DirectSource:
     Attributes:
         file: what it is.
         name: what the host or the address calls it, as one safe segment without its extension; "" without a name.
+        version: a strong validator, None without one.
         streams: what its first bytes tell.
         retries: requests that had to be repeated.
         received: bytes so far, of all calls together.
@@ -51,7 +52,7 @@ class DirectSource:
         self._http = http
         self._head = head
         self._first: AsyncIterator[bytes] | None = chunks
-        self._validator = _validator(answer)
+        self.version = _validator(answer)
 
     async def read(self, start: int = 0) -> AsyncIterator[bytes]:
         """The bytes from ``start`` to the end; a broken connection is mended where the host allows it.
@@ -86,8 +87,8 @@ class DirectSource:
             return
         self._first = None
         headers = [("range", f"bytes={start}-")]
-        if self._validator:
-            headers.append(("if-range", self._validator))
+        if self.version:
+            headers.append(("if-range", self.version))
         async with self._http.stream("GET", self.file.url, headers=headers, idle_timeout=_IDLE_SECONDS) as answer:
             self._check(answer, start)
             async for chunk in self._timed(answer.chunks()):

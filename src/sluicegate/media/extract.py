@@ -24,10 +24,11 @@ from sluicegate.core.errors import (
     UnsafeSource,
 )
 from sluicegate.core.media import MediaFacts
-from sluicegate.media.child import ChildLimits, Ending, python_child, run_child
+from sluicegate.media.child import ChildLimits, Ending, attend_child, python_child, start_child
+from sluicegate.media.spares import Spares
 from sluicegate.media.wire import Fetched, Order, Progress, Refused, Report, Understood
 
-__all__ = ["Extraction", "checked_url", "extract"]
+__all__ = ["Extraction", "checked_url", "extract", "extractor_command"]
 
 _MAX_URL: Final = 8_000
 _ADDRESS: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
@@ -96,18 +97,23 @@ def checked_url(url: str) -> str:
     return url
 
 
-async def extract(order: Order, limits: ChildLimits, extraction: Extraction) -> None:
-    """Runs the child to its end.
+def extractor_command() -> list[str]:
+    """What starts an extraction child."""
+    return python_child(_MODULE)
+
+
+async def extract(order: Order, limits: ChildLimits, extraction: Extraction, spares: Spares | None = None) -> None:
+    """Runs the child to its end; with ``spares`` it is one that was started before.
 
     Raises:
         SluicegateError: as listed at ``MediaWorkshop``.
     """
-    ending = await run_child(
-        python_child(_MODULE),
-        folder=Path(order.confinement.folder),
-        wall_seconds=limits.wall_seconds,
-        on_line=extraction.line,
-        feed=msgspec.json.encode(order),
+    if spares is not None:
+        process = await spares.take()
+    else:
+        process = await start_child(extractor_command(), folder=Path(order.confinement.folder))
+    ending = await attend_child(
+        process, wall_seconds=limits.wall_seconds, on_line=extraction.line, feed=msgspec.json.encode(order)
     )
     if extraction.refused is not None:
         raise _error(extraction.refused)

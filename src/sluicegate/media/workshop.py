@@ -44,6 +44,7 @@ from sluicegate.media.ffmpeg import Ffmpeg
 from sluicegate.media.mux import shape
 from sluicegate.media.rooms import WorkRooms
 from sluicegate.media.sniff import HEAD_BYTES, container_of
+from sluicegate.media.spares import Spares
 from sluicegate.media.subtitles import as_webvtt
 from sluicegate.media.wire import Order, Progress
 from sluicegate.net.forward_proxy import Traffic
@@ -90,6 +91,7 @@ class Workshop:
         lease: the way out for the children that read pages.
         limits: what one job may use.
         direct: reads plain files; None leaves them to the children as well.
+        spares: children that were started ahead of time; its owner closes it.
         ffmpeg: the program; by default the wheel's, or the system's where the wheel has none.
     """
 
@@ -100,9 +102,11 @@ class Workshop:
         *,
         limits: WorkshopLimits | None = None,
         direct: DirectReader | None = None,
+        spares: Spares | None = None,
         ffmpeg: Path | None = None,
     ) -> None:
         self._direct = direct
+        self._spares = spares
         self._rooms = WorkRooms(root)
         self._root = root
         self._lease = lease
@@ -218,7 +222,7 @@ class Workshop:
                 max_seconds=options.max_duration,
             )
             try:
-                await extract(order, limits, extraction)
+                await extract(order, limits, extraction, self._spares)
             except NotReady as error:
                 if options.wait_for_video:
                     raise

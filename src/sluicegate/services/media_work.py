@@ -21,7 +21,7 @@ from sluicegate.core.media import (
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.media_targets import LOCAL_STORAGE, MediaTargets
 from sluicegate.core.ports import Clock, Storages, UnitOfWorkFactory
-from sluicegate.core.storage import StoredObject, UploadState
+from sluicegate.core.storage import Storage, StoredObject, UploadLog, UploadState
 from sluicegate.core.users import UserLimits
 from sluicegate.services.fair_slots import FairSlots
 from sluicegate.services.media_keys import media_keys
@@ -135,6 +135,10 @@ class MediaWork:
     async def _send(self, job: MediaJob, key: str, direct: DirectBytes, meter: Meter) -> tuple[StoredObject, int]:
         storage = self._storages.get(job.storage or LOCAL_STORAGE)
         log = _MemoryLog()
+        if job.stored_key == key and (kept := await _kept(storage, key)) and kept.size == direct.file.size:
+            # An earlier run has died between the last byte and the verdict.
+            return kept, 0
+        await self._same_version(job, key, direct, log)
 
         async def bytes_from(start: int) -> AsyncIterator[bytes]:
             began, done = self._clock.monotonic(), start
@@ -145,18 +149,17 @@ class MediaWork:
                 meter.note(MediaProgress(done=done, total=direct.file.size, speed=speed, fraction=share))
                 yield chunk
 
-        try:
-            # An earlier run may have died between the last byte and the verdict.
-            kept = await storage.stat(key)
-            if kept.size == direct.file.size:
-                return kept, 0
-        except ObjectMissing:
-            pass
-        try:
-            return await _patiently(lambda: storage.send(key, bytes_from, size=direct.file.size, log=log))
-        except StorageError:
-            await storage.abandon(key, log)
-            raise
+        # What arrived stays after an error: the job's next try goes on with it, and the sweep drops it when none comes.
+        return await _patiently(lambda: storage.send(key, bytes_from, size=direct.file.size, log=log))
+
+    async def _same_version(self, job: MediaJob, key: str, direct: DirectBytes, log: UploadLog) -> None:
+        """Drops what an earlier try has stored of another version of the file, or of one that cannot be told apart."""
+        if job.attempts > 1 and (direct.version is None or direct.version != job.result.source_version):
+            await self._storages.get(job.storage or LOCAL_STORAGE).abandon(key, log)
+        async with self._transactions() as tx:
+            found = await tx.media_jobs.get(job.id, lock=True)
+            result = replace(found.result, source_version=direct.version)
+            await tx.media_jobs.update(replace(found, result=result))
 
     async def _by_children(self, job: MediaJob, limits: UserLimits) -> None:
         options = capped(job.options, limits)
@@ -321,6 +324,13 @@ class MediaWork:
 
     def _since(self, began: float) -> int:
         return round((self._clock.monotonic() - began) * 1000)
+
+
+async def _kept(storage: Storage, key: str) -> StoredObject | None:
+    try:
+        return await storage.stat(key)
+    except ObjectMissing:
+        return None
 
 
 async def _patiently(attempt: Callable[[], Awaitable[_T]]) -> tuple[_T, int]:

@@ -18,20 +18,30 @@ _UNWANTED: Final = ("requests", "curl_cffi", "websockets", "brotli", "brotlicffi
 def main() -> None:
     """Does what the order says. Every outcome is a report; a child that dies without one has broken."""
     report = _reporter()
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     for name in _UNWANTED:
         sys.modules[name] = None  # type: ignore[assignment]  # makes the import fail, as if it were not installed
-    # Before confinement: shared libraries may lie anywhere the system likes.
+    # Before the order, which may come much later, and before confinement: shared libraries may lie anywhere.
     from sluicegate.media.extractor.audit import forbid
     from sluicegate.media.extractor.failures import explain
     from sluicegate.media.extractor.work import perform
 
+    raw = sys.stdin.buffer.read()
+    if not raw:
+        return  # it was started ahead of time, and nobody needs it
+    order = msgspec.json.decode(raw, type=Order)
+    _settle(order.confinement.folder)
     confine(order.confinement, read=readable_by_python())
     forbid(order.proxy)
     try:
         perform(order, report)
     except Exception as error:  # noqa: BLE001  (the last frame: every failure becomes a report)
         report(_refused(explain(error)))
+
+
+def _settle(folder: str) -> None:
+    """Makes ``folder`` its home; until the order came it had none."""
+    os.chdir(folder)
+    os.environ["HOME"] = os.environ["TMPDIR"] = folder
 
 
 def _reporter() -> Callable[[Report], None]:
