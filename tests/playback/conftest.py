@@ -5,7 +5,6 @@ One stage serves all tests of this folder; every test defines content of its own
 
 import asyncio
 import hashlib
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -20,9 +19,10 @@ from tests.sandbox.caller import Caller
 from tests.surfaces.serving import serving
 
 from sluicegate.core.accounts import Account, AccountState, token_kind
+from sluicegate.core.blocklist import OpenGate
 from sluicegate.core.cascade import CascadeRules
 from sluicegate.core.clock import SystemClock
-from sluicegate.core.errors import SluicegateError
+from sluicegate.core.errors import ContentBlocked, SluicegateError
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.keys import Key, KeyKind
@@ -61,6 +61,17 @@ from sluicegate.wiring.providers import provider_registry
 from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
 
 POOL = "pool"
+
+
+class Gate(OpenGate):
+    """Blocks hashes."""
+
+    def __init__(self) -> None:
+        self.blocked: set[str] = set()
+
+    async def check_job(self, info_hash: str, name: str, uri: str) -> None:
+        if info_hash in self.blocked:
+            raise ContentBlocked
 
 
 @dataclass
@@ -119,7 +130,7 @@ class Stage:
     streams: OpenStreams
     session: aiohttp.ClientSession
     url: str = ""
-    numbers: Any = field(default_factory=lambda: itertools.count(1))
+    gate: Gate = field(default_factory=Gate)
 
     async def player(self, name: str = "") -> Player:
         """A new user."""
@@ -225,11 +236,13 @@ def _application(stage: Stage) -> Litestar:
     transactions = stage.database.transactions
     providers, http = stage.providers, stage.http
     rules = CascadeRules(pool_user=POOL)
-    playback = playback_service(settings, transactions, providers, storages, http, links, clock, rules=rules)
+    playback = playback_service(
+        settings, transactions, providers, storages, http, links, clock, rules=rules, gate=stage.gate
+    )
     rights = StreamRights(transactions)
     StreamWatch(stage.streams, rights, stage.database.access_changes)
     learned = LearnedAvailability(transactions, clock)
-    availability = AvailabilityService(transactions, providers, learned, clock)
+    availability = AvailabilityService(transactions, providers, learned, clock, gate=stage.gate)
     surfaces = [
         byte_router(playback, signer, streams=stage.streams, keys=rights),
         playback_router(PlaybackServices(playback, stage.keys)),

@@ -141,6 +141,19 @@ async def test_hashes_are_normalised_and_answered_once(stage: Stage):
     assert (status, len(answer["items"])) == (200, 100)
 
 
+async def test_nobody_is_asked_about_what_the_operator_blocks(stage: Stage):
+    player = await stage.player()
+    await player.account("torbox")
+    blocked, other = await stage.torrent(cached_on=("torbox",)), await stage.torrent(cached_on=("torbox",))
+    stage.gate.blocked.add(blocked)
+    item = await one(player, blocked)
+    assert (item["cached"], item["answers"]) == (None, [])
+    assert "refuses this content" in item["error"]
+    assert await stage.links_made("torbox", "checkcached") == 0
+    _, answer = await ask(player, f"{blocked},{other}")
+    assert [(item["info_hash"], item["cached"]) for item in answer["items"]] == [(blocked, None), (other, True)]
+
+
 async def test_without_a_key_nothing_is_told(stage: Stage):
     async with stage.session.get(f"{stage.url}/v1/availability", params={"hashes": "aa" * 20}) as answer:
         assert (answer.status, (await answer.json()).keys()) == (401, {"error"})

@@ -212,6 +212,18 @@ async def test_proxied_links_are_ours_and_bound_when_asked(stage: Stage):
     assert await stage.links_made("torbox", "/requestdl") == 1
 
 
+async def test_blocked_content_is_not_played_though_it_was_let_in(stage: Stage):
+    player, job, file = await playing(stage)
+    await player.prefer(playback="proxied")
+    _, link = await player.stream(job, file)
+    stage.gate.blocked.add(job.info_hash)
+    status, error = await player.stream(job, file)
+    assert (status, error.keys()) == (422, {"error"})
+    assert "refuses this content" in error["error"]
+    assert (await bytes_of(stage, link["url"]))[0] == 403
+    assert await stage.links_made("torbox", "/requestdl") == 0
+
+
 async def test_what_is_not_ready_or_not_ours_is_not_played(stage: Stage):
     """T25: another user's job and an unknown one get the same answer."""
     player, job, file = await playing(stage)

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sluicegate.core.accounts import Account
 from sluicegate.core.availability import Availability, HeldCopy
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.errors import InvalidInput, SluicegateError
 from sluicegate.core.magnets import parse_info_hash
 from sluicegate.core.pacing import Priority
@@ -56,6 +57,7 @@ class HashAnswer:
         stored: whether our own storage has it.
         best: the answer that decided, None when nobody could be asked.
         answers: by provider, in the order of the accounts.
+        error: why nobody was asked, empty when somebody was.
     """
 
     info_hash: str
@@ -63,6 +65,7 @@ class HashAnswer:
     stored: bool
     best: Availability | None
     answers: tuple[AccountAnswer, ...]
+    error: str = ""
 
 
 class AvailabilityService:
@@ -75,6 +78,7 @@ class AvailabilityService:
         clock: dates answers.
         share_copies: whether what is stored for one user counts for another one.
         curious: told which hashes an account's provider cannot tell about, to try them where the operator allows it.
+        gate: refuses content that nobody is to be asked about.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class AvailabilityService:
         *,
         share_copies: bool = False,
         curious: Callable[[Account, Sequence[str]], None] | None = None,
+        gate: ContentGate = OPEN_GATE,
     ) -> None:
         self._transactions = transactions
         self._providers = providers
@@ -93,9 +98,29 @@ class AvailabilityService:
         self._clock = clock
         self._share_copies = share_copies
         self._curious = curious
+        self._gate = gate
 
     async def check(self, user_id: UUID, hashes: Sequence[str], *, list_files: bool = False) -> list[HashAnswer]:
         """One answer for each hash, in order; a failing account is no error."""
+        blocked = await self._blocked(hashes)
+        asked = [info_hash for info_hash in hashes if info_hash not in blocked]
+        answers = {answer.info_hash: answer for answer in await self._ask_all(user_id, asked, list_files=list_files)}
+        for info_hash, words in blocked.items():
+            answers[info_hash] = HashAnswer(info_hash, None, stored=False, best=None, answers=(), error=words)
+        return [answers[info_hash] for info_hash in hashes]
+
+    async def _blocked(self, hashes: Sequence[str]) -> dict[str, str]:
+        blocked = {}
+        for info_hash in hashes:
+            try:
+                await self._gate.check_job(info_hash, "", "")
+            except SluicegateError as refusal:
+                blocked[info_hash] = refusal.detail
+        return blocked
+
+    async def _ask_all(self, user_id: UUID, hashes: Sequence[str], *, list_files: bool) -> list[HashAnswer]:
+        if not hashes:
+            return []
         async with self._transactions() as tx:
             accounts = [account for account in await tx.accounts.page(user_id) if is_usable(account)]
             copies = await tx.held_copies.of(user_id, hashes, everybody=self._share_copies)

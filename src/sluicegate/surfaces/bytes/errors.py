@@ -13,6 +13,7 @@ __all__ = ["send_error", "status_of"]
 
 _STATUSES: Final[Mapping[type[SluicegateError], int]] = {
     errors.InvalidInput: 400,
+    errors.ContentBlocked: 403,
     errors.AccessDenied: 403,
     errors.NotFound: 404,
     errors.ObjectMissing: 404,

@@ -46,6 +46,7 @@ class AvailabilityBody(msgspec.Struct, kw_only=True):
         origin: where ``cached`` comes from: ``stored``, ``held``, ``provider`` or ``learned``; null when unknown.
         age_seconds: how old that answer is.
         answers: by provider.
+        error: why nobody was asked, null when somebody was.
     """
 
     info_hash: str
@@ -59,6 +60,7 @@ class AvailabilityBody(msgspec.Struct, kw_only=True):
     checked_at: str | None
     age_seconds: int | None
     answers: list[BackendAnswerBody]
+    error: str | None
 
 
 class AvailabilityPageBody(msgspec.Struct):
@@ -83,6 +85,7 @@ def availability_body(answer: HashAnswer, now: datetime) -> AvailabilityBody:
         checked_at=_instant(answer.best),
         age_seconds=_age(answer.best, now),
         answers=[_backend(one, now) for one in answer.answers],
+        error=answer.error or None,
     )
 
 

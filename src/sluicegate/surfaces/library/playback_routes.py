@@ -64,7 +64,7 @@ def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
     "/{job_id:str}/files/{file_id:str}/stream",
     summary="Make a stream URL",
     cache_control=CacheControlHeader(no_store=True),
-    responses=_refusals(401, 404, 409, 502),
+    responses=_refusals(400, 401, 403, 404, 409, 422, 502),
 )
 async def stream(request: _Request, caller: _Caller, services: _Services, job_id: _Id, file_id: _Id) -> StreamBody:
     """A URL that plays one file of a ready job, by the caller's preference of how to play."""
