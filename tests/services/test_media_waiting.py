@@ -1,0 +1,123 @@
+"""A media job on a full disk, at a busy host, or before its broadcast waits with a reason instead of failing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from tests.db.samples import a_media_job, a_user
+from tests.media.site import Site
+
+from sluicegate.core.clock import SystemClock
+from sluicegate.core.errors import StorageFull, StorageUnavailable
+from sluicegate.core.media_events import NoMediaEvents
+from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaState
+from sluicegate.core.media_targets import LocalTargets
+from sluicegate.core.storage import StoredObject
+from sluicegate.db.unit_of_work import Transactions
+from sluicegate.media.direct import DirectReader
+from sluicegate.media.workshop import Workshop, WorkshopLimits
+from sluicegate.net.egress import Egress, EgressPolicy
+from sluicegate.net.forward_proxy import ForwardProxy
+from sluicegate.net.http import Http
+from sluicegate.services.fair_slots import FairSlots
+from sluicegate.services.media_run import MediaRunService
+from sluicegate.services.media_settling import MediaSettling
+from sluicegate.services.media_work import MediaSlots, MediaWork
+from sluicegate.storages.memory import MemoryStorage
+from sluicegate.wiring.registry import StorageRegistry
+
+
+class Full(MemoryStorage):
+    """This machine's disk without room."""
+
+    async def write(self, key: str, chunks: AsyncIterator[bytes], *, size: int | None) -> StoredObject:
+        raise StorageFull("The disk is full.")
+
+
+class Away(MemoryStorage):
+    """A bucket that does not answer."""
+
+    async def write(self, key: str, chunks: AsyncIterator[bytes], *, size: int | None) -> StoredObject:
+        raise StorageUnavailable("The storage is away.", retry_after=0.01)
+
+
+@asynccontextmanager
+async def running(
+    transactions: Transactions, folder: Path, storage: MemoryStorage, *, reserve: int = 0
+) -> AsyncIterator[MediaRunService]:
+    egress = Egress(EgressPolicy.parse("127.0.0.1"))
+    http = Http(egress)
+    clock = SystemClock()
+    settling = MediaSettling(NoMediaEvents(), clock)
+    async with ForwardProxy(egress) as proxy:
+        limits = WorkshopLimits(disk_reserve=reserve, probe_seconds=60, fetch_seconds=60, shape_seconds=60)
+        workshop = Workshop(folder / "rooms", proxy.lease, limits=limits, direct=DirectReader(http))
+        slots = MediaSlots(FairSlots(2), FairSlots(2), FairSlots(2))
+        storages = StorageRegistry({"local": storage})
+        work = MediaWork(transactions, workshop, storages, LocalTargets(), slots, settling, clock)
+        yield MediaRunService(transactions, workshop, work, settling, clock)
+    await http.aclose()
+    egress.close()
+
+
+async def admitted(transactions: Transactions, url: str, **fields: object) -> MediaJob:
+    user = await a_user(transactions)
+    now = datetime.now(UTC)
+    options = {"options": MediaOptions(), "enqueued_at": now, "admitted_at": now, "storage": "local"}
+    job = a_media_job(user.id, url=url, **(options | fields))
+    async with transactions() as tx:
+        await tx.media_jobs.add(job)
+    return job
+
+
+async def found(transactions: Transactions, job_id: UUID) -> MediaJob:
+    async with transactions() as tx:
+        return await tx.media_jobs.get(job_id)
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> bytes:
+    return bytes.fromhex("0000001c66747970") + b"isom" + bytes(50_000)
+
+
+@pytest.mark.parametrize("options", [MediaOptions(), MediaOptions(container="mkv")], ids=["storage", "work folder"])
+async def test_a_full_disk_lets_the_job_wait(
+    transactions: Transactions, tmp_path: Path, film: bytes, options: MediaOptions
+):
+    with Site.running() as site:
+        job = await admitted(transactions, site.put("/film.mp4", film), options=options)
+        async with running(transactions, tmp_path, Full(), reserve=1 << 60) as media:
+            await media.run(job.id)
+    after = await found(transactions, job.id)
+    assert (after.state, after.attempts, after.admitted_at) == (MediaState.PROCESSING, 0, None)
+    assert after.not_before is not None
+    assert "when there is room" in (after.waiting or "")
+
+
+async def test_a_storage_that_is_away_is_tried_again_with_a_reason_and_then_fails(
+    transactions: Transactions, tmp_path: Path, film: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sluicegate.services.media_work._UPLOAD_PAUSES", (0.0, 0.0))
+    with Site.running() as site:
+        job = await admitted(transactions, site.put("/film.mp4", film))
+        async with running(transactions, tmp_path, Away()) as media:
+            for attempt in range(1, 4):
+                await media.run(job.id)
+                waits = await found(transactions, job.id)
+                assert waits.waiting == f"The storage is away. Try {attempt + 1} of 4 follows."
+                async with transactions() as tx:
+                    await tx.media_queue.admit([job.id], datetime.now(UTC))
+            await media.run(job.id)
+    after = await found(transactions, job.id)
+    assert (after.state, after.error_code) == (MediaState.FAILED, "storage_unavailable")
+    assert after.finished_at is not None
+
+
+async def test_a_job_without_a_place_is_left_alone(transactions: Transactions, tmp_path: Path):
+    job = await admitted(transactions, "http://127.0.0.1:9/x", admitted_at=None)
+    async with running(transactions, tmp_path, MemoryStorage()) as media:
+        await media.run(job.id)
+    assert (await found(transactions, job.id)).state is MediaState.PENDING
