@@ -15,6 +15,7 @@ from tests.clients.conftest import HERE, interpreter_of
 from tests.playback.conftest import Player, Stage
 from tests.playback.stremthru_twin import StremThruTwin
 
+from sluicegate.core.accounts import AccountState
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job
 from sluicegate.core.stream_proxies import ProxyKind
@@ -108,6 +109,20 @@ async def test_layer_4_the_own_accounts_link(stage: Stage):
     assert link["url"].startswith(stage.sandbox.url)
     assert link["file"] == {"name": "film.mkv", "size": SIZE, "mime_type": "video/x-matroska"}
     assert 0 < link["expires_in_seconds"] <= 900
+
+
+@pytest.mark.parametrize("how", ["disabled", "removed"])
+async def test_an_account_that_is_switched_off_or_gone_serves_nothing_not_even_from_the_cache(stage: Stage, how: str):
+    player, job, file = await playing(stage)
+    account = player.accounts["torbox"]
+    assert (await player.stream(job, file))[0] == 200
+    async with stage.database.transactions() as tx:
+        if how == "removed":
+            await tx.accounts.remove(account.id)
+        else:
+            await tx.accounts.update(replace(account, state=AccountState.DISABLED))
+    status, error = await player.stream(job, file)
+    assert (status, error.keys()) == (409 if how == "removed" else 502, {"error"})
 
 
 async def test_layer_4_another_account_answers_when_the_first_cannot(stage: Stage):

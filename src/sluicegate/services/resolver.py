@@ -74,6 +74,12 @@ class Resolver:
 
     async def link(self, holder: Holder, key: LinkKey, *, lasting: timedelta) -> Link:
         """A link by one holder, from the cache or made now. Raises UpstreamError."""
+        if holder.account.state is AccountState.DISABLED:
+            raise CredentialsRejected(
+                f"The account '{holder.account.label}' is switched off.",
+                provider=holder.account.provider,
+                action="Switch it on, or submit the source again.",
+            )
         return await self._links.get(key, lambda: self._make(holder, key), lasting=lasting)
 
     def expire(self, key: LinkKey, link: Link) -> None:
@@ -113,13 +119,9 @@ class Resolver:
         provider_name = holder.account.provider
         try:
             async with self._transactions() as tx:
-                account = await tx.accounts.get(key.account_id)
                 credential = await tx.accounts.credential(key.account_id)
         except NotFound as error:
             raise FileGone("The account that had this file was removed.", provider=provider_name) from error
-        if account.state is AccountState.DISABLED:
-            words = f"The account '{account.label}' is switched off."
-            raise CredentialsRejected(words, provider=provider_name, action="Switch it on, or submit the source again.")
         async with self._providers.open(provider_name, credential, priority=Priority.PLAY) as provider:
             return await provider.link(key.locator, viewer_address=key.address)
 
