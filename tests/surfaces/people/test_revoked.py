@@ -114,3 +114,31 @@ class TestMetrics:
                 client = await product.client({"authorization": f"Bearer {text}".strip()})
                 assert (await client.get("/metrics")).status_code == status
             assert (await (await product.client()).get("/readyz")).status_code in {200, 503}
+
+
+STRANGE = [
+    "tu_' OR 1=1 --",
+    "tu_00000000_' UNION SELECT * FROM keys --",
+    "tu_%_%",
+    "tu_*)(uid=*",
+    "tu_\u0430\u0430\u0430\u0430\u0430\u0430\u0430\u0430_x",
+    "tu_\x00",
+    "TU_00000000_" + "0" * 32,
+    "tu_",
+    "tu_" + "x" * 20_000,
+    "..",
+    "a.b.c",
+    "." * 5_000,
+]
+
+
+@pytest.mark.parametrize("text", STRANGE, ids=range(len(STRANGE)))
+async def test_keys_with_strange_characters_are_wrong_keys(product: Product, text: str):
+    """T26: in the header as far as it takes them, and in the URL of the feed, which takes everything."""
+    client = await product.client()
+    answer = await client.get("/v1/feed.rss", params={"token": text})
+    assert answer.status_code == 401
+    if text.isascii() and text.isprintable():
+        answer = await client.get("/v1/torrents", headers={"authorization": f"Bearer {text}"})
+        assert (answer.status_code, set(answer.json())) == (401, {"error"})
+        assert answer.headers["www-authenticate"].startswith("Bearer")
