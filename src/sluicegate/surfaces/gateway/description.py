@@ -43,6 +43,9 @@ _CREDENTIALS: Final[list[dict[str, list[str]]]] = [
 ]
 
 
+_SLUGS: Final = "|".join(PROVIDERS)
+
+
 @cache
 def describe() -> dict[str, Any]:
     """OpenAPI 3.1; paths are whole, so that the document serves clients from the server's root."""
@@ -76,7 +79,8 @@ def _operation(route: Route) -> dict[str, Any]:
             {
                 "name": "X-Relaygate-Include-Provider-Response",
                 "in": "header",
-                "schema": {"type": "string", "enum": ["true", "false"]},
+                "description": "'true' adds debug.upstream to successes; anything else does nothing.",
+                "schema": {"type": "string"},
             },
             *(
                 {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
@@ -102,7 +106,7 @@ def _provider_parameter() -> dict[str, Any]:
         "in": "header",
         "required": True,
         "description": f"A comma list without repetitions of {', '.join(PROVIDERS)}.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": f"^({_SLUGS})( *, *({_SLUGS}))*$"},
     }
 
 
