@@ -15,6 +15,7 @@ from sluicegate.core.clock import SystemClock
 from sluicegate.core.keys import KeyKind
 from sluicegate.services.accounts import AccountService
 from sluicegate.surfaces.gateway.management_routes import ManagementServices, router
+from sluicegate.web.limits import FailedAttempts
 
 
 async def _any_address(_: str) -> None:
@@ -35,7 +36,8 @@ async def desk(stage) -> AsyncIterator[Desk]:
     accounts = AccountService(
         stage.database.transactions, stage.twins, stage.vault, stage.database.ledger(), SystemClock(), _any_address
     )
-    app = Litestar([router(ManagementServices(stage.gateway, accounts, stage.keys))], logging_config=None)
+    services = ManagementServices(stage.gateway, accounts, stage.keys)
+    app = Litestar([router(services, attempts=FailedAttempts(allowed=40))], logging_config=None)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(app))
         clients = []
@@ -145,3 +147,32 @@ async def test_bad_input(desk, path, body):
     response = await desk.one.post(path, json=body)
     assert response.status_code == 400, response.text
     assert set(response.json()) == {"error"}
+
+
+async def test_whoever_guesses_keys_has_to_wait(desk):
+    """T28: wrong keys are counted by peer; then no key is looked at for a while."""
+    guesses = [(await desk.anonymous.get("/keys", headers={"authorization": f"Bearer tu_{n}"})) for n in range(41)]
+    assert [guess.status_code for guess in guesses] == [401] * 40 + [429]
+    assert int(guesses[-1].headers["retry-after"]) > 0
+    assert set(guesses[-1].json()) == {"error"}
+
+
+async def test_an_applicant_is_told_what_was_decided_and_not_why(stage, desk):
+    slug = f"turned-down-{uuid4().hex[:6]}"
+    await desk.one.post("/addons", json={"slug": slug, "name": "New", "contact": "me@example.org", "proof": "a repo"})
+    await stage.gateway.addons.decide(slug, "rejected", "internal words")
+    response = await desk.one.get("/addons")
+    (addon,) = response.json()
+    assert (addon["state"], addon["decided_at"] is not None) == ("rejected", True)
+    assert "internal words" not in response.text
+
+
+async def test_the_history_goes_on_where_a_page_ended(stage, desk):
+    made = (await desk.one.post("/keys", json={})).json()
+    for _ in range(3):
+        await stage.ask("GET", "/canonical/account", "torbox", key=made["secret"])
+    first = (await desk.one.get("/history", params={"limit": 2})).json()
+    more = {"limit": 2, "before": first["before"], "before_id": first["before_id"]}
+    second = (await desk.one.get("/history", params=more)).json()
+    assert (len(first["items"]), len(second["items"]), second["before"]) == (2, 1, None)
+    assert len({call["request_id"] for call in first["items"] + second["items"]}) == 3

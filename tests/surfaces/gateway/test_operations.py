@@ -4,6 +4,7 @@ import asyncio
 import time
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from sluicegate.core.errors import (
@@ -17,6 +18,7 @@ from sluicegate.core.errors import (
 from sluicegate.core.transfers import TransferState
 from sluicegate.providers.memory.world import Content
 from sluicegate.surfaces.gateway.application import BASE
+from sluicegate.surfaces.gateway.bodies import CreateRequest, UnlockRequest
 
 HASH = "ab" * 20
 MAGNET = f"magnet:?xt=urn:btih:{HASH.upper()}&dn=Film"
@@ -115,6 +117,21 @@ async def test_a_selection_is_made_for_the_caller(stage):
 async def test_the_other_kinds(stage, kind, sent):
     job = await value(stage, "POST", JOBS, json={"kind": kind, sent: "https://files.example/a.nzb", "more": [1]})
     assert (job["kind"], job["hash"]) == (kind, None)
+
+
+def test_names_and_passwords_reach_what_is_handed_in():
+    def source(**body):
+        return msgspec.convert(body, CreateRequest).source()
+
+    url = "https://files.example/show.nzb"
+    assert source(kind="torrent", magnet=HASH, name="Film").name == "Film"
+    assert source(kind="torrent", magnet=MAGNET).name == "Film"
+    nzb = source(kind="usenet", url=url, password="open sesame")
+    assert (nzb.name, nzb.url, nzb.password) == ("show.nzb", url, "open sesame")
+    web = source(kind="web_fetch", link=url, name="holiday", password="open sesame")
+    assert (web.url, web.name, web.password) == (url, "holiday", "open sesame")
+    assert msgspec.convert({"url": url, "password": "open sesame"}, UnlockRequest).link().password == "open sesame"
+    assert "open sesame" not in repr(nzb) + repr(web)
 
 
 async def test_cache_check_has_three_values_in_request_order_and_lower_case(stage):
@@ -220,6 +237,8 @@ async def test_a_hanging_provider_delays_nobody_beyond_the_deadline(stage):
         ("POST", JOBS, {"content": b" " * 300_000}, 413),
         ("POST", "/canonical/torrents/cache-check", {"json": {"hashes": []}}, 400),
         ("POST", "/canonical/torrents/cache-check", {"json": {"hashes": ["zz"]}}, 400),
+        ("POST", "/canonical/torrents/cache-check", {"json": {"hashes": ["ab" * 20, "00" * 20]}}, 400),
+        ("POST", JOBS, {"json": {"kind": "usenet", "url": "https://x.example/a", "password": "x" * 501}}, 400),
         ("POST", "/canonical/torrents/cache-check", {"json": {"hashes": ["ab" * 20] * 1001}}, 400),
         ("POST", "/canonical/torrents/cache-check", {"json": {"hashes": ["ab" * 20], "list_files": "yes"}}, 400),
         ("DELETE", JOBS, {}, 405),
