@@ -22,6 +22,7 @@ from sluicegate.db.job_news import ADVANCE, MARK_MISSING, MARK_SEEN, as_news
 from sluicegate.db.notices import NOTIFY, notice
 from sluicegate.db.rows import columns_of, first, many, new, new_values, one, page_bounds
 from sluicegate.db.schema import JOB_IS_ACTIVE, JOB_IS_CURRENT, JOB_IS_KEPT, JOB_IS_LISTED, jobs, uploads
+from sluicegate.db.sync_schema import library_order
 
 __all__ = ["Jobs", "job_of"]
 
@@ -103,13 +104,17 @@ class Jobs:
     async def page(
         self, user_id: UUID, *, limit: int, offset: int, states: frozenset[JobState] | None = None
     ) -> list[Job]:
-        """See the port. The inner query walks the index alone, so that a far page costs no reads of skipped rows."""
+        """See the port. The inner query walks an index alone, so that a far page costs no reads of skipped rows."""
         limit, offset = page_bounds(limit, offset)
         order = (jobs.c.created_at.desc(), jobs.c.id.desc())
-        wanted = select(jobs.c.id).where(jobs.c.user_id == user_id, JOB_IS_LISTED)
-        if states is not None:
-            wanted = wanted.where(jobs.c.state.in_([str(state) for state in states]))
-        wanted = wanted.order_by(*order).limit(limit).offset(offset)
+        if states is None:
+            of_all = library_order.c
+            wanted = select(of_all.job_id).where(of_all.user_id == user_id)
+            wanted = wanted.order_by(of_all.created_at.desc(), of_all.job_id.desc())
+        else:
+            of_some = jobs.c.state.in_([str(state) for state in states])
+            wanted = select(jobs.c.id).where(jobs.c.user_id == user_id, JOB_IS_LISTED, of_some).order_by(*order)
+        wanted = wanted.limit(limit).offset(offset)
         return await self._all(select(jobs).where(jobs.c.id.in_(wanted)).order_by(*order))
 
     async def update(self, job: Job) -> Job:

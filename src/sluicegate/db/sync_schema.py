@@ -1,13 +1,24 @@
-"""The table of looks: what the last listing of each account came to."""
+"""The tables of sync: what the last listing of each account came to, and the order of each library."""
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Integer, Table, Text, Uuid, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 
 from sluicegate.core.looks import Outcome
 from sluicegate.db.schema import metadata
 
-__all__ = ["looks"]
+__all__ = ["library_order", "looks"]
 
 _Time: Final = DateTime(timezone=True)
 _OUTCOMES: Final = ", ".join(repr(str(outcome)) for outcome in sorted(Outcome))
@@ -30,4 +41,15 @@ looks = Table(
     Column("confirmed_until", _Time),
     CheckConstraint(f"outcome IN ({_OUTCOMES})", name="outcome"),
     comment="What the last look at an account's listing came to, and what the brake on mass removal holds.",
+)
+
+library_order = Table(
+    "library_order",
+    metadata,
+    Column("user_id", Uuid, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, unique=True),
+    PrimaryKeyConstraint("user_id", "created_at", "job_id"),
+    comment="The jobs that lists show, kept by triggers. Rows never change, unlike those of jobs, so that a far "
+    "page is found in the index alone.",
 )

@@ -42,8 +42,9 @@ async def _fill(product: Product) -> None:
     async with EmbeddedPostgres(product.data / "postgres") as postgres:
         connection = await Connector(embedded=postgres).connect()
         try:
-            await connection.execute("SET session_replication_role = replica")
             await connection.execute(_FILL, _JOBS, timeout=300)
+            # The database does this by itself within a minute of so many new rows.
+            await connection.execute("VACUUM ANALYZE jobs, library_order", timeout=300)
             for _ in range(3):
                 await connection.execute(_TOUCH, timeout=300)
         finally:

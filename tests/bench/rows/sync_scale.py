@@ -129,7 +129,7 @@ async def _fill(stage: _Stage, vault: AesVault, providers: ProviderRegistry) -> 
         user, token = User(uuid4(), f"user {number}", now), f"sandbox-u{number:04d}"
         account = Account(uuid4(), user.id, _PROVIDER, "main", AccountState.OK, now)
         sealed = vault.seal(token, owner=str(user.id), kind=token_kind(_PROVIDER, account.id))
-        hashes = [f"{number:08x}{index:032x}" for index in range(each)]
+        hashes = [f"{number + 1:08x}{index:032x}" for index in range(each)]
         async with providers.open(_PROVIDER, Credential(str(account.id), Secret(token))) as adapter:
             placed = []
             for info_hash in hashes:
@@ -186,9 +186,9 @@ async def _world_time(stage: _Stage) -> float:
 
 ROW = Row(
     name="sync of jobs in flight over 100 accounts",
-    how=f"one worker in this process, with the embedded database, the sandbox in a process of its own; {_SECONDS:.0f} s "
-    f"after {_WARM_SECONDS:.0f} s of warming; every job downloads and its figures change at every look; calls and times "
-    "are those that the sandbox saw; processor is this process's share of one",
+    how=f"one worker in this process with the embedded database, the sandbox in a process of its own; {_SECONDS:.0f} s "
+    f"after {_WARM_SECONDS:.0f} s of warming; every job downloads and changes at every look; calls and times are those "
+    "that the sandbox saw; processor is this process's share of one",
     metrics=(
         Metric("calls per minute", "calls"),
         Metric(
