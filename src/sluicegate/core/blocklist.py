@@ -205,7 +205,7 @@ def names_of(source: Source) -> list[str]:
         case TorrentFile():
             return [source.name, *(entry.path for entry in source.files)]
         case WebLink():
-            return _names_in(source.url)
+            return [*([source.name] if source.name else []), *_names_in(source.url)]
         case Nzb():
             return [source.name, *_names_in(source.url or "")]
 
