@@ -4,10 +4,10 @@ Endpoint 5 of the sheet is here; the others are ours.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from litestar import Request, Router, get, post
+from litestar import Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidation
@@ -33,7 +33,7 @@ from sluicegate.surfaces.library.sync_schemas import (
     removed_body,
     sync_body,
 )
-from sluicegate.web.auth import Carrier, presented_key
+from sluicegate.web.auth import Carrier, caller_of, key_guard
 
 __all__ = ["SyncServices", "router"]
 
@@ -42,7 +42,6 @@ _PAGE_MAX: Final = 100
 _OFFSET_MAX: Final = 2**31 - 1
 _BODY_MAX: Final = 4096
 
-_Request = Request[Any, Any, Any]
 _Id = Annotated[str, PathParameter(description="The job's id.", schema_extra={"format": "uuid"})]
 _AccountId = Annotated[str, PathParameter(description="The account's id.", schema_extra={"format": "uuid"})]
 
@@ -68,8 +67,9 @@ def router(services: SyncServices) -> Router:
         route_handlers=[sync, looks, look_now, confirm, remove, restore, removed],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(_authenticated),
+            "caller": Provide(caller_of, sync_to_thread=False),
         },
+        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER)],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=_BODY_MAX,
         security=[{"library_key": []}],
@@ -79,10 +79,6 @@ def router(services: SyncServices) -> Router:
 
 def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
     return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
-
-
-async def _authenticated(request: _Request, services: _Services) -> Key:
-    return await services.keys.verify(presented_key(request.scope, Carrier.BEARER), KeyKind.LIBRARY)  # type: ignore[arg-type]
 
 
 @post(
