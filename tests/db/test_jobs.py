@@ -259,3 +259,77 @@ async def test_the_source_comes_back(transactions: Transactions):
         assert await tx.jobs.source(web.id) == WebLink("https://files.test/a.bin")
         assert await tx.jobs.source(nzb_link.id) == Nzb("n1", url="https://nzb.test/1")
         assert await tx.jobs.source(nzb_file.id) == Nzb("n2", raw=b"<nzb/>")
+
+
+async def test_many_jobs_advance_in_one_statement_and_the_changed_are_left_alone(transactions: Transactions):
+    user = await a_user(transactions)
+    jobs = [a_job(user.id, state=JobState.DOWNLOADING, progress=0.5) for _ in range(5)]
+    async with transactions() as tx:
+        for job in jobs:
+            await tx.jobs.add(job)
+    async with transactions() as tx:
+        await tx.jobs.update(replace(jobs[0], waiting="Somebody was faster."))
+        await tx.jobs.update(replace(jobs[1], removed_at=tick()))
+    news = [replace(job, progress=0.2 if job is jobs[2] else 0.7, speed=9, size=2**40, name="Ünï") for job in jobs]
+    async with transactions() as tx:
+        assert await tx.jobs.advance(news) == 3
+        assert await tx.jobs.advance([]) == 0
+    async with transactions() as tx:
+        after = [await tx.jobs.get(job.id) for job in jobs]
+    assert [job.progress for job in after] == [0.5, 0.5, 0.5, 0.7, 0.7], "it never runs backwards"
+    assert [job.version for job in after] == [2, 2, 2, 2, 2]
+    assert (after[4].speed, after[4].size, after[4].name) == (9, 2**40, "Ünï")
+
+
+async def test_advances_that_meet_never_wait_in_a_circle(transactions: Transactions):
+    user = await a_user(transactions)
+    jobs = [a_job(user.id, state=JobState.DOWNLOADING) for _ in range(50)]
+    async with transactions() as tx:
+        for job in jobs:
+            await tx.jobs.add(job)
+
+    async def write(order: int) -> int:
+        async with transactions() as tx:
+            return await tx.jobs.advance([replace(job, progress=0.5) for job in jobs[::order]])
+
+    assert sorted(await asyncio.gather(*(write(order) for order in (1, -1, 1, -1)))) == [0, 0, 0, 50]
+
+
+async def test_the_last_look_marks_once_and_takes_back(transactions: Transactions):
+    user = await a_user(transactions)
+    job = a_job(user.id, state=JobState.READY)
+    since = tick()
+    async with transactions() as tx:
+        await tx.jobs.add(job)
+        assert await tx.jobs.mark_missing([job.id], since, "It is gone.") == 1
+        assert await tx.jobs.mark_missing([job.id], tick(), "It is gone again.") == 0
+        marked = await tx.jobs.get(job.id)
+        assert (marked.missing_since, marked.missing, marked.version) == (since, "It is gone.", 2)
+        assert (await tx.jobs.mark_seen([job.id]), await tx.jobs.mark_seen([job.id])) == (1, 0)
+        assert (await tx.jobs.get(job.id)).missing_since is None
+
+
+async def test_pages_follow_what_is_removed_brought_back_and_erased(transactions: Transactions):
+    user = await a_user(transactions)
+    jobs = [a_job(user.id, state=JobState.READY) for _ in range(6)]
+    async with transactions() as tx:
+        for job in jobs:
+            await tx.jobs.add(job)
+
+    async def shown() -> list[int]:
+        async with transactions() as tx:
+            page = await tx.jobs.page(user.id, limit=10, offset=1)
+            some = await tx.jobs.page(user.id, limit=10, offset=1, states=frozenset({JobState.READY}))
+        assert page == some
+        return [[job.id for job in jobs].index(job.id) for job in page]
+
+    assert await shown() == [4, 3, 2, 1, 0]
+    async with transactions() as tx:
+        removed = [await tx.jobs.update(replace(jobs[n], removed_at=tick())) for n in (5, 2)]
+        assert [job.id for job in await tx.jobs.removed(user.id, limit=5, offset=0)] == [jobs[2].id, jobs[5].id]
+    assert await shown() == [3, 1, 0]
+    async with transactions() as tx:
+        await tx.jobs.update(replace(removed[0], removed_at=None))
+        await tx.jobs.erase(removed[1].id)
+        await tx.jobs.erase(jobs[0].id)
+    assert await shown() == [4, 3, 1, 0], "what is not removed is not erased"

@@ -18,7 +18,7 @@ from sluicegate.core.pacing import Priority
 from sluicegate.core.ports import Clock, Providers, Storages, Task, UnitOfWork, UnitOfWorkFactory
 from sluicegate.core.provider import Capability
 from sluicegate.services.account_pause import is_usable
-from sluicegate.services.task_kinds import ENGINE_CLEANUP, ERASE, PLACE, sync_task
+from sluicegate.services.task_kinds import ENGINE_DROP, ERASE, PLACE, sync_task
 
 __all__ = ["TombstoneService"]
 
@@ -114,7 +114,8 @@ class TombstoneService:
             return hidden
         check_move(job.state, JobState.CANCELLED)
         if job.transfer_id and job.provider in LOCAL_PROVIDERS:
-            await tx.tasks.add(Task(ENGINE_CLEANUP, str(job.id)))
+            # By its own name: the row may be gone before the engine is asked.
+            await tx.tasks.add(Task(ENGINE_DROP, f"{job.provider}:{job.transfer_id}"))
         return replace(hidden, state=JobState.CANCELLED, removed_from=job.state, speed=None, waiting="")
 
     async def _check_removable(self, tx: UnitOfWork, job: Job) -> None:
