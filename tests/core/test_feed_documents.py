@@ -58,7 +58,7 @@ def test_atom_and_rdf_are_read_alike():
         ('<?xml version="1.0" encoding="windows-1252"?><rss><item><title>é</title></item></rss>'.encode("cp1252"), "é"),
         ("<rss><item><title>é</title></item></rss>".encode("utf-16"), "é"),
         (b"\xef\xbb\xbf\n <rss><item><title>x</title></item></rss>", "x"),
-        (rss("<item><title>x</title></item>", "<!DOCTYPE rss PUBLIC '-//N//DTD RSS 0.91//EN' 'http://x.example/r.dtd'>"), "x"),
+        (rss("<item><title>x</title></item>", "<!DOCTYPE rss PUBLIC '-//N//R//EN' 'http://x.example/r.dtd'>"), "x"),
     ],
 )  # fmt: skip
 def test_what_real_feeds_get_wrong_is_mended(raw: bytes, title: str):
