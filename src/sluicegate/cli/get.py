@@ -14,18 +14,20 @@ import typer
 
 from sluicegate.cli.context import DatabaseUrl, DataDir, Json, UserName, load, owner, with_installation
 from sluicegate.cli.deliver import deliver_all
+from sluicegate.cli.get_media import get_media
 from sluicegate.cli.output import fail, notes, print_json
 from sluicegate.cli.progress import bar, watch_job
 from sluicegate.cli.targets import target_for
 from sluicegate.core.byte_source import ByteSource
 from sluicegate.core.errors import InvalidInput, SizeMismatch
-from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.media_jobs import MediaJob
 from sluicegate.core.names import safe_segment
 from sluicegate.core.source_reading import read_source, read_upload
 from sluicegate.core.sources import Source
 
 if TYPE_CHECKING:
+    from sluicegate.settings import Settings
     from sluicegate.wiring.installation import Installation
 
 __all__ = ["get"]
@@ -36,6 +38,9 @@ _UPLOAD_MAX = 64 << 20
 def get(
     source: Annotated[str, typer.Argument(help="A magnet, info hash, http(s) link, or a .torrent or .nzb file.")],
     to: Annotated[str, typer.Option("--to", help="Folder to put the files in, or s3://bucket/folder.")] = ".",
+    media: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--media", help="The link is a page: fetch the video or audio that it shows.")
+    ] = False,
     user: UserName = "home",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -47,6 +52,9 @@ def get(
     must have been added with 'sluicegate targets add'; gs://, oss:// and blob:// work like s3://.
     """
     folder = Path(to).expanduser()
+    if media:
+        _get_media(source, folder, to, user, load(data_dir, database_url), json=json)
+        return
 
     async def work(installation: "Installation") -> tuple[Job, list[Path] | list[str]]:
         wanted = await asyncio.to_thread(_read, source)
@@ -70,6 +78,23 @@ def get(
     if not json:
         for path in paths:
             typer.echo(path)
+
+
+def _get_media(source: str, folder: Path, to: str, user: str, settings: "Settings", *, json: bool) -> None:
+    async def work(installation: "Installation") -> tuple[MediaJob, list[Path] | list[str]]:
+        person = await owner(installation, user)
+        target = await target_for(installation, user, to) if "://" in to else None
+        async with _worker_if_alone(installation):
+            return await get_media(installation, person.id, source, folder, target=target, copy=_fetch)
+
+    job, files = with_installation(settings, work)
+    if json:
+        print_json({"id": str(job.id), "state": job.state.value, "files": [str(file) for file in files]})
+    if not files:
+        fail(f"the job is {job.state.value.lower()}: {job.error}")
+    if not json:
+        for file in files:
+            typer.echo(file)
 
 
 def _read(text: str) -> Source:
@@ -106,11 +131,11 @@ async def _fetch_all(installation: "Installation", user_id: UUID, job: Job, fold
         task = progress.add_task("copying", total=sum(file.size for file in files if file.size > 0) or None)
         for file, path in zip(files, paths, strict=True):
             source = await installation.playback.open(user_id, "job", job.id, str(file.id))
-            await _fetch(source, file, path, lambda size: progress.advance(task, size))
+            await _fetch(source, path, lambda size: progress.advance(task, size), size=file.size)
     return paths
 
 
-async def _fetch(source: ByteSource, file: JobFile, path: Path, advance: Callable[[int], None]) -> None:
+async def _fetch(source: ByteSource, path: Path, advance: Callable[[int], None], *, size: int) -> None:
     """Writes under a temporary name, then renames: a file appears whole or not at all."""
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
@@ -120,8 +145,8 @@ async def _fetch(source: ByteSource, file: JobFile, path: Path, advance: Callabl
                 await asyncio.to_thread(sink.write, chunk)
                 advance(len(chunk))
             received = sink.tell()
-        if file.size >= 0 and received != file.size:
-            raise SizeMismatch(f"{file.name} has {received} bytes instead of {file.size}; nothing was kept.")
+        if size >= 0 and received != size:
+            raise SizeMismatch(f"{path.name} has {received} bytes instead of {size}; nothing was kept.")
         await asyncio.to_thread(os.replace, partial, path)
     finally:
         partial.unlink(missing_ok=True)
