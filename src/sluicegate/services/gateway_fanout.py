@@ -123,5 +123,5 @@ class FanOut:
 
 
 def _late(target: Target, deadline: float) -> Answered[T]:
-    error = UpstreamTimeout(f"{target.slug} did not answer within {deadline:g} seconds.", provider=target.provider)
+    error = UpstreamTimeout(f"{target.slug} did not answer within {deadline:.3g} seconds.", provider=target.provider)
     return Answered(target, deadline, error=error)

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from sluicegate.core import errors
-from sluicegate.core.errors import SluicegateError
+from sluicegate.core.errors import Retry, SluicegateError
 from sluicegate.core.gateway import GatewayRefused, ProblemCode
 
 __all__ = ["RETRY_SECONDS", "Problem", "problem_of"]
@@ -90,13 +90,18 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     retry_after: int | None = None
 
 
+def _next_step(error: SluicegateError) -> str:
+    """Core errors say that jobs are tried again by themselves; a call of the gateway is repeated by its caller."""
+    return "Ask again in a moment." if error.retry is Retry.LATER else error.action
+
+
 def problem_of(error: SluicegateError, instance: str) -> Problem:
     """An error as a problem; ``detail`` tells what to do next where that is known."""
     if isinstance(error, GatewayRefused):
         code, status, detail = error.problem, error.status, error.detail
     else:
         code, status = next(_MEANING[ancestor] for ancestor in type(error).__mro__ if ancestor in _MEANING)
-        detail = f"{error.detail} {error.action}".strip()
+        detail = f"{error.detail} {_next_step(error)}".strip()
     usual, title = _USUAL[code]
     retry_after = RETRY_SECONDS if code is ProblemCode.RATE_LIMITED else None
     return Problem(f"{_TYPE}{code}", title, status or usual, detail, instance, code, retry_after)
