@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import pytest
+from pgqueuer.domain.models import AnyEvent
 
 from sluicegate.core.errors import UpstreamUnavailable
 from sluicegate.core.ports import Task
 from sluicegate.db.connector import Connector
 from sluicegate.db.database import open_at
+from sluicegate.db.queue_schema import TASK_CHANNEL
 from sluicegate.db.unit_of_work import Transactions
 
 
@@ -89,6 +91,26 @@ async def test_many_concurrent_adds_make_one_task(transactions: Transactions, sq
     answers = await asyncio.gather(*(add(transactions, Task("place", "a")) for _ in range(60)))
     assert Counter(added for (added,) in answers) == {True: 1, False: 59}
     assert len(await rows(sql)) == 1
+
+
+async def test_a_task_that_waits_for_a_later_time_runs_now_when_it_is_wanted_at_once(
+    transactions: Transactions, working, sql
+):
+    seen, notices = Seen(3_600.0, 3_600.0), []
+    async with working({"place": seen}):
+        await add(transactions, Task("place", "a"))
+        await until(lambda: seen.subjects == ["a"])
+        await until(lambda: waits(sql))
+        assert await add(transactions, Task("place", "a")) == [False]
+        assert (await rows(sql))[0]["later"], "merely making sure that there is one hurries nothing"
+        await sql.add_listener(TASK_CHANNEL, lambda *notice: notices.append(notice[-1]))
+        assert await add(transactions, Task("place", "a", at_once=True)) == [False]
+        await until(lambda: seen.subjects == ["a", "a"])
+    assert AnyEvent.model_validate_json(notices[0]).root.type == "table_changed_event", "the worker need not poll"
+
+
+async def waits(sql) -> bool:
+    return [row["status"] for row in await rows(sql)] == ["queued"]
 
 
 async def test_a_waiting_task_that_is_asked_for_again_runs_after_that_commit(transactions: Transactions, working):

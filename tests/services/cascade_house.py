@@ -84,16 +84,17 @@ class ManyProviders:
 
 
 class MovableClock(SystemClock):
-    """Goes on by itself, and further when told."""
+    """Stands still until a test moves it, an hour ahead of what the database dates by itself."""
 
     def __init__(self) -> None:
+        self.start = super().now() + timedelta(hours=1)
         self.ahead = 0.0
 
     def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self.ahead)
+        return self.start + timedelta(seconds=self.ahead)
 
     def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
+        return self.ahead
 
 
 @dataclass

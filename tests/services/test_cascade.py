@@ -55,8 +55,8 @@ async def test_the_account_that_has_it_comes_before_an_older_one_that_has_not(ho
     await house.account(user, label="old", token="token-of-the-old-one")
     second = await house.account(user, label="new", token="token-of-the-new-one")
     house.providers.remote.define(HASH, Content(cached=True))
-    # The first probe is the old account's; it fails, which is "unknown" and not "no".
-    house.providers.remote.fail("availability", UpstreamTimeout())
+    # What the old one has is "unknown" and not "no".
+    house.providers.remote.revoke("token-of-the-old-one")
     job = await house.job(user)
     await house.cascade.place(job.id, engines=True)
     assert (await house.read(job.id)).account_id == second.id

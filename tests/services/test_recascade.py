@@ -22,7 +22,7 @@ from sluicegate.core.errors import (
     UpstreamTimeout,
 )
 from sluicegate.core.jobs import Job, JobState
-from sluicegate.core.magnets import parse_magnet
+from sluicegate.core.magnets import parse_info_hash, parse_magnet
 from sluicegate.core.sources import Magnet
 from sluicegate.core.transfers import Transfer, TransferState
 from sluicegate.core.users import User
@@ -177,6 +177,25 @@ async def test_what_was_left_is_removed_only_by_rule_and_only_when_the_job_is_re
     assert len(wide.providers.worlds["torbox"].calls) == calls, "what is settled is not looked at again"
 
 
+async def test_nothing_is_noted_of_jobs_that_are_over(wide: Wide):
+    user, job = await standing(wide)
+    await wide.look(1)
+    show(wide, user, job, state=TransferState.READY, progress=1.0)
+    await synced(wide, job)
+    await wide.look(1)
+    async with wide.house.database._engine.connect() as connection:
+        assert (await connection.exec_driver_sql("SELECT count(*) FROM placements")).scalar() == 0
+
+
+async def test_a_job_that_a_feed_has_brought_says_so_for_good(wide: Wide):
+    user = await wide.house.user()
+    await wide.account(user, "torbox")
+    wide.providers.worlds["torbox"].define(HASH, Content(cached=True))
+    job, _ = await wide.house.submit.submit(user.id, parse_info_hash(HASH), patience=0, cached_in="rss")
+    placed = await wide.placed(job)
+    assert (placed.state, placed.provider, placed.cached_in) == (JobState.CACHED_HIT, "torbox", "rss")
+
+
 async def test_a_transfer_that_our_own_engine_left_behind_goes_when_the_job_is_ready(wide: Wide):
     user = await wide.house.user()
     wide.providers.local.define(HASH, DOWNLOADING)
@@ -315,11 +334,11 @@ async def test_an_orphan_of_a_job_that_went_elsewhere_is_found_and_told(wide: Wi
     torbox.fail("list_page", UpstreamTimeout("No listing."))
     job = await wide.placed(await wide.house.job(user))
     assert job.provider == "premiumize"
-    await wide.look(0)
+    await wide.look(1)
     assert (await wide.house.read(job.id)).provider == "premiumize", "it is looked at, and neither is ready"
     show(wide, user, job, state=TransferState.READY, progress=1.0)
     await synced(wide, job)
-    await wide.look(0)
+    await wide.look(1)
     entries = [(e.rung, e.verdict, e.rule) for e in await decisions(wide.house, job)]
     assert ("torbox (home)", "left", "kept-there") in entries
     assert len(torbox.holdings(token(user, "torbox"))) == 1, "it may have been there before us: it stays"
@@ -332,10 +351,10 @@ async def test_a_create_that_made_nothing_is_forgotten(wide: Wide):
         wide.providers.worlds[provider].define(HASH, DOWNLOADING)
     wide.providers.worlds["torbox"].fail("submit_magnet", UpstreamTimeout("No answer."))
     job = await wide.placed(await wide.house.job(user))
-    await wide.look(0)
+    await wide.look(1)
     assert ("cleared", "nothing-there") in await story(wide, job)
     calls = len(wide.providers.worlds["torbox"].calls)
-    await wide.look(0)
+    await wide.look(1)
     assert len(wide.providers.worlds["torbox"].calls) == calls
 
 

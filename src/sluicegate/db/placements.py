@@ -37,7 +37,9 @@ class Placements:
         self._connection = connection
 
     async def observe(self, now: datetime) -> None:
-        """See the port."""
+        """See the port. Of jobs that are over nothing is noted any more."""
+        over = select(jobs.c.id).where(jobs.c.id == placements.c.job_id, _OVER).exists()
+        await self._connection.execute(delete(placements).where(over))
         moment = literal(now, placements.c.since.type)
         seen = insert(placements).from_select(
             ["job_id", "place", "job_progress", "since", "leaving"],

@@ -36,6 +36,8 @@ __all__ = ["CascadeService"]
 _RETRY_FIRST: Final = 5.0
 _RETRY_LAST: Final = 300.0
 _COPIES: Final = "own copies"
+_BY_FEED: Final = "rss"
+"""What ``cached_in`` says for good of a job that a feed has brought (library sheet, section 5.1)."""
 
 
 class CascadeService:
@@ -301,13 +303,15 @@ def _settled_meanwhile(job: Job, attempt: Attempt, rung: Rung, submission: Submi
 
 def _started(job: Job, rung: Rung, *, at_once: bool) -> Job:
     """The placed job; one that a user has seen moving does not fall back to an earlier state."""
+    if job.cached_in != _BY_FEED:
+        job = replace(job, cached_in=rung.provider if at_once else None)
     if at_once and job.state is JobState.QUEUED:
-        return replace(job, state=JobState.CACHED_HIT, cached_in=rung.provider)
+        return replace(job, state=JobState.CACHED_HIT)
     state = JobState.DOWNLOADING if job.state is JobState.UPLOADING else job.state
     if job.state is JobState.CACHED_HIT and not at_once:
         state = JobState.QUEUED
     check_move(job.state, state)
-    return replace(job, state=state, cached_in=rung.provider if at_once else job.cached_in)
+    return replace(job, state=state)
 
 
 async def _say(tx: UnitOfWork, job: Job, words: str) -> None:
