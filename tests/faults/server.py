@@ -26,6 +26,7 @@ class Server:
     url: str = ""
     sandbox: str = ""
     _key: dict[str, str] = field(default_factory=dict)
+    _minting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self, *, crash_at: str = "", options: tuple[str, ...] = ()) -> None:
         """Starts it and waits until it answers."""
@@ -85,9 +86,11 @@ class Server:
 
     async def key(self, kind: str) -> str:
         """A key of the user "home", made on the command line beside the running server."""
-        if kind not in self._key:
-            self._key[kind] = await self.cli("keys", "create", "--user", "home", "--kind", kind)
-        return self._key[kind]
+        # Callers that come at the same time share one: each command is a process, and ten at once take a minute.
+        async with self._minting:
+            if kind not in self._key:
+                self._key[kind] = await self.cli("keys", "create", "--user", "home", "--kind", kind)
+            return self._key[kind]
 
     async def cli(self, *arguments: str) -> str:
         """Runs a command on this data folder; its stdout."""
