@@ -14,10 +14,18 @@ from sluicegate.core.errors import (
     UpstreamError,
 )
 from sluicegate.surfaces.bytes import errors as file_bytes
+from sluicegate.surfaces.feed import errors as feed
 from sluicegate.surfaces.library import errors as library
 from sluicegate.surfaces.media_jobs import errors as media_jobs
+from sluicegate.surfaces.stremio import errors as stremio
 
-SURFACES: dict[str, Any] = {"library": library, "media jobs": media_jobs, "bytes": file_bytes}
+SURFACES: dict[str, Any] = {
+    "library": library,
+    "media jobs": media_jobs,
+    "bytes": file_bytes,
+    "feed": feed,
+    "stremio": stremio,
+}
 KINDS = [kind for kind in errors() if kind is not SluicegateError]
 
 
