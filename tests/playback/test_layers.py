@@ -69,7 +69,6 @@ async def bytes_of(stage: Stage, url: str, **headers: str) -> tuple[int, bytes]:
 async def test_layer_1_the_own_copy_is_never_wrapped(stage: Stage):
     player, job, file = await playing(stage)
     await player.prefer(use_proxy=True)
-    await player.connect(ProxyKind.STREMTHRU, "https://proxy.example", USER)
     key = f"torrents/{job.info_hash}/film.mkv"
     body = os.urandom(SIZE)
 
@@ -83,6 +82,8 @@ async def test_layer_1_the_own_copy_is_never_wrapped(stage: Stage):
     assert (status, link["source"], link["expires_in_seconds"]) == (200, "r2", 900)
     assert "backend" not in link
     assert await bytes_of(stage, link["url"]) == (200, body)
+    await player.connect(ProxyKind.STREMTHRU, "https://proxy.example", USER)
+    assert (await player.stream(job, file))[1]["source"] == "r2"
 
 
 async def test_a_stored_copy_that_is_gone_plays_from_the_account(stage: Stage):

@@ -190,7 +190,7 @@ class PlaybackService:
             return StreamAnswer(self._sign(held, viewer, choice, STREAM_SECONDS), STREAM_SECONDS, "r2", None, held.file)
         if (choice.mode or unless_chosen) is PlaybackMode.PROXIED:
             return await self._proxied(held, viewer, choice)
-        if proxy is not None:
+        if choice.use_proxy:
             return await self._wrapped(held, proxy, choice)
         holder, link = await self._resolver.first_link(held, viewer_address=viewer.public_address, lasting=_STREAM_TIME)
         source, backend = _layer(held, holder)
@@ -245,8 +245,13 @@ class PlaybackService:
         url = self._sign(held, viewer, choice, PROXIED_SECONDS)
         return StreamAnswer(url, PROXIED_SECONDS, source, backend, held.file)
 
-    async def _wrapped(self, held: Held, proxy: ProxyCredential, choice: PlaybackChoice) -> StreamAnswer:
+    async def _wrapped(self, held: Held, proxy: ProxyCredential | None, choice: PlaybackChoice) -> StreamAnswer:
         """The holder's link behind the user's proxy. Without the proxy there is no link: its user hides behind it."""
+        if proxy is None:
+            raise Conflict(
+                f"Links go through {choice.proxy_kind or 'a stream proxy'}, and none is connected.",
+                action="Connect it under /v1/integrations, or set the preference 'use_proxy' to false.",
+            )
         address = await self._wrapper.address(proxy)
         holder, link = await self._resolver.first_link(held, viewer_address=address, lasting=_STREAM_TIME)
         seconds = self._lifetime(link)
@@ -296,16 +301,13 @@ class PlaybackService:
 
 
 async def _proxy(tx: UnitOfWork, user_id: UUID, choice: PlaybackChoice) -> ProxyCredential | None:
-    """The stream proxy that a user wants, None for one who wants none. Raises Conflict when it is not connected."""
+    """The stream proxy that a user wants; None for one who wants none, or has not connected it."""
     if not choice.use_proxy:
         return None
     for kind in (choice.proxy_kind,) if choice.proxy_kind else tuple(ProxyKind):
         if (credential := await tx.stream_proxies.credential(user_id, kind)) is not None:
             return credential
-    raise Conflict(
-        f"Links go through {choice.proxy_kind or 'a stream proxy'}, and none is connected.",
-        action="Connect it under /v1/integrations, or set the preference 'use_proxy' to false.",
-    )
+    return None
 
 
 def _layer(held: Held, holder: Holder) -> tuple[str, str | None]:
