@@ -63,6 +63,7 @@ async def test_lines_feed_and_exit_code(tmp_path: Path) -> None:
 
 
 async def test_environment_is_stripped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T21: no secret of ours is in its environment."""
     for name in ("SLUICEGATE_MASTER_KEY", "http_proxy", "https_proxy", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH"):
         monkeypatch.setenv(name, "secret")
 
@@ -107,7 +108,7 @@ async def test_child_that_ignores_the_hint_is_killed(tmp_path: Path) -> None:
 
 
 async def test_cancel_ends_the_whole_group(tmp_path: Path) -> None:
-    """Also the grandchild that the child started in its group."""
+    """T21. Also the grandchild that the child started in its group."""
     pids: list[int] = []
     told = asyncio.Event()
 
@@ -168,6 +169,7 @@ async def test_file_size_limit(tmp_path: Path) -> None:
 
 
 async def test_memory_and_processor_limits(tmp_path: Path) -> None:
+    """T21."""
     limits = ChildLimits(wall_seconds=30, cpu_seconds=1, memory=1 << 30, file_size=1 << 20)
     hungry = confined_code(limits, tmp_path, "bytearray(3 << 30)")
     busy = confined_code(limits, tmp_path, "while True: pass")
@@ -180,7 +182,7 @@ async def test_memory_and_processor_limits(tmp_path: Path) -> None:
 
 
 async def test_kernel_walls(tmp_path: Path, site: Site) -> None:
-    """Where the kernel has Landlock: no file outside the folder, no connection but to the allowed port."""
+    """T4. Where the kernel has Landlock: no file outside the folder, no connection but to the allowed port."""
     code = f"""
         import socket, os
         def tried(act):
@@ -218,6 +220,7 @@ def test_enclosing_is_not_inherited_by_accident() -> None:
 
 
 async def test_audit_hook_refuses_programs_and_other_addresses(tmp_path: Path, site: Site) -> None:
+    """T4: whatever a reader is talked into, it starts no program and connects to the guard alone."""
     ending, lines = await run(
         tmp_path,
         f"""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psutil
 import pytest
-from tests.media.conftest import ffmpeg, no_proxy
+from tests.media.conftest import X264, ffmpeg, no_proxy, picture, tone
 from tests.media.site import Site
 
 from sluicegate.core.errors import (
@@ -495,3 +495,22 @@ async def test_native_codecs_come_from_the_file(
 
     assert (shaped.native_video_codec, shaped.native_audio_codec) == ("vp09", "opus")
     assert (await probe_file(converter, shaped.path, folder=folder)).video == "vp9"  # type: ignore[arg-type]
+
+
+async def test_a_clip_of_dash_fetches_its_own_pieces_only(
+    workshop: Workshop, folder: Path, site: Site, tmp_path: Path
+) -> None:
+    dash = tmp_path / "dash"
+    dash.mkdir()
+    codecs = [*X264, "-c:a", "aac"]
+    ffmpeg(*picture("320x180", 6), *tone(6), *codecs, "-f", "dash", "-seg_duration", "1", dash / "x.mpd")
+    site.put_folder("/dash", dash)
+    site.put("/dash/x.mpd", dash / "x.mpd", headers={"Content-Type": "application/dash+xml"})
+    options = MediaOptions(clip_start=2.5, clip_end=4.0)
+
+    fetched = await workshop.fetch(f"{site.url}/dash/x.mpd", options, folder, on_progress=quiet)
+    shaped = await workshop.shape(fetched, options, folder, on_progress=quiet)
+
+    pieces = [path for path in site.paths if "chunk-stream0" in path]
+    assert 1 <= len(set(pieces)) <= 3, pieces
+    assert shaped.duration == pytest.approx(1.5, abs=0.15)

@@ -89,6 +89,7 @@ async def attempt(
     ],
 )
 async def test_text_in_the_place_of_media(converter: Ffmpeg, tmp_path: Path, canary: Path, text: str) -> None:
+    """T20: a playlist in disguise reads nothing."""
     for name in ("track0", "track0.mp4", "track0.m3u8"):
         path = tmp_path / name
         path.write_text(text.replace("{canary}", str(canary)))
@@ -97,7 +98,7 @@ async def test_text_in_the_place_of_media(converter: Ffmpeg, tmp_path: Path, can
 
 @pytest.mark.parametrize("address", ["file://{canary}", "{canary}", "concat:{canary}", "http://127.0.0.1:1/x"])
 async def test_gab2_subtitles(converter: Ffmpeg, tmp_path: Path, clips: Path, canary: Path, address: str) -> None:
-    """The picture may be converted; the playlist in the subtitle is not followed."""
+    """T20. The picture may be converted; the playlist in the subtitle is not followed."""
     frame = (clips / "frame.jpg").read_bytes()
     path = tmp_path / "track0"
     path.write_bytes(gab2_avi(frame, hls(address.replace("{canary}", str(canary))).encode()))

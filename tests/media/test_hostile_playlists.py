@@ -54,6 +54,7 @@ def test_every_foreign_address_is_refused(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "data:text/plain;base64,cm9vdDo="])
 async def test_segment_elsewhere(workshop: Workshop, folder: Path, site: Site, hls: Path, address: str) -> None:
+    """T20: a playlist that names local files fails clearly and reads nothing."""
     site.put("/1.ts", hls / "v360-0.ts")
     url = site.put("/x.m3u8", playlist("#EXTINF:1.0,", "1.ts", "#EXTINF:1.0,", address))
 

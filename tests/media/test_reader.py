@@ -37,6 +37,7 @@ def test_only_our_handler_through_only_our_proxy(reader: PageReader) -> None:
 
 
 def test_no_dangerous_option_is_set(reader: PageReader) -> None:
+    """T19: the options are a fixed set."""
     assert {name for name in DANGEROUS if reader.params.get(name)} == set()
     assert reader.params["enable_file_urls"] is False
     assert reader.params["js_runtimes"] == {}

@@ -30,6 +30,7 @@ def test_mode_is_put_right(tmp_path: Path) -> None:
 
 
 def test_symbolic_link_in_its_place(tmp_path: Path) -> None:
+    """T16."""
     rooms, job = WorkRooms(tmp_path / "rooms"), uuid4()
     (tmp_path / "rooms").mkdir()
     (tmp_path / "elsewhere").mkdir()
@@ -55,6 +56,7 @@ def test_root_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 async def test_removal_does_not_follow_links(tmp_path: Path) -> None:
+    """T16: symbolic links in the work folder are not followed."""
     rooms, job = WorkRooms(tmp_path / "rooms"), uuid4()
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "x").write_bytes(b"stay")

@@ -86,6 +86,7 @@ def test_sounds_that_ffmpeg_writes(tmp_path: Path, name: str, arguments: list[st
     ],
 )
 def test_what_is_no_media(body: bytes) -> None:
+    """T22: programs and scripts are no media, whatever they are called."""
     assert container_of(body) is None
     assert classify(body) is Looks.OTHER
 

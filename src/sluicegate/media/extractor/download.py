@@ -13,6 +13,7 @@ from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import HTTPError
 
 from sluicegate.core.errors import ExtractionFailed, InvalidInput, StorageError
+from sluicegate.media.extractor.clips import cut_fragments
 from sluicegate.media.extractor.decryption import decrypted
 from sluicegate.media.extractor.failures import explain
 from sluicegate.media.extractor.live import record
@@ -87,6 +88,8 @@ def fetch_track(reader: PageReader, order: Order, form: dict[str, Any], number: 
             return FetchedTrack(path.name, "live")
         text, starts_at = _cut(playlist, order)
         form |= {"url": base, "hls_media_playlist_data": text}
+    elif strategy == "dash":
+        starts_at = cut_fragments(form, order.clip_start, order.clip_end)
     if strategy == "http":
         if not path.is_file():
             PlainFile(reader, form, path, tally).fetch()
