@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.surfaces.dashboard.errors import EXCEPTION_HANDLERS
-from sluicegate.surfaces.dashboard.pages import accounts, library, security, sign_in, webhooks
+from sluicegate.surfaces.dashboard.pages import accounts, library, security, sign_in, storage, webhooks
 from sluicegate.surfaces.dashboard.rendering import asset_version
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import check_form, session_guard, session_of, token_of
@@ -28,6 +28,7 @@ _PAGES: Final = (
     sign_in.INSIDE,
     library.HANDLERS,
     accounts.HANDLERS,
+    storage.HANDLERS,
     webhooks.HANDLERS,
     security.HANDLERS,
 )
@@ -40,14 +41,7 @@ def router(services: DashboardServices) -> Router:
     """Everything below ``/app``."""
     inside = Router(
         path="/",
-        route_handlers=[
-            changes,
-            *sign_in.INSIDE,
-            *library.HANDLERS,
-            *accounts.HANDLERS,
-            *webhooks.HANDLERS,
-            *security.HANDLERS,
-        ],
+        route_handlers=[changes, *(handler for page in _PAGES for handler in page)],
         guards=[session_guard(services.sign_in)],
         before_request=check_form,
     )
