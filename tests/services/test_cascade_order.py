@@ -159,6 +159,17 @@ async def test_only_cached_waits_while_somebody_could_not_say(wide: Wide):
     assert (await wide.placed(job)).provider == "torbox"
 
 
+async def test_only_cached_waits_for_a_paused_account_that_may_have_it(wide: Wide):
+    user = await wide.house.user()
+    account = await wide.account(user, "torbox")
+    async with wide.house.transactions() as tx:
+        await tx.accounts.update(replace(account, state=AccountState.PAUSED, reason="The token was revoked."))
+    await wide.prefer(user, only_cached=True)
+    job = await wide.placed(await wide.house.job(user))
+    assert job.state is JobState.QUEUED
+    assert job.waiting == "Waiting for the account torbox (home): The token was revoked."
+
+
 async def test_a_size_over_the_users_largest_is_refused_before_anything_is_created(wide: Wide):
     user = await wide.house.user()
     await wide.account(user, "torbox")

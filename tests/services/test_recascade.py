@@ -177,6 +177,18 @@ async def test_what_was_left_is_removed_only_by_rule_and_only_when_the_job_is_re
     assert len(wide.providers.worlds["torbox"].calls) == calls, "what is settled is not looked at again"
 
 
+async def test_a_job_whose_way_was_lost_on_the_way_is_sent_once_more(wide: Wide):
+    _, job = await standing(wide)
+    await wide.look(61)
+    async with wide.house.database._engine.begin() as connection:
+        await connection.exec_driver_sql("DELETE FROM tasks.pgqueuer WHERE entrypoint = 'place'")
+    await wide.look(61)
+    assert await wide.waiting_tasks("place") == [], "it may be on its way"
+    await wide.look(1000)
+    assert await wide.waiting_tasks("place") == [job.id]
+    assert (await story(wide, job)).count(("stalled", "stalled")) == 1
+
+
 async def test_nothing_is_noted_of_jobs_that_are_over(wide: Wide):
     user, job = await standing(wide)
     await wide.look(1)

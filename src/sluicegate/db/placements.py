@@ -1,7 +1,7 @@
 """How placed jobs get on, in the database: one statement looks at all of them, whatever their number."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +21,8 @@ __all__ = ["Placements"]
 
 _PLACE: Final = func.concat_ws(" ", jobs.c.provider, jobs.c.account_id, jobs.c.transfer_id)
 """Where a job's transfer is; another place counts from the beginning."""
+_LEAVING_MAX: Final = timedelta(minutes=15)
+"""A job that looks for another way for so long was given up by its task, and is sent once more."""
 _OVER: Final = jobs.c.state.not_in([str(state) for state in ACTIVE_STATES])
 _PLACED: Final = and_(
     JOB_IS_ACTIVE,
@@ -67,8 +69,9 @@ class Placements:
         statement = (
             select(jobs, placements.c.since.label("since"), placements.c.progress.label("own_progress"))
             .join(placements, placements.c.job_id == jobs.c.id)
-            .where(_PLACED, placements.c.place == _PLACE, placements.c.leaving == "", placements.c.since < since)
+            .where(_PLACED, placements.c.place == _PLACE, placements.c.since < since)
             .where(or_(placements.c.looked_at.is_(None), placements.c.looked_at < looked))
+            .where(or_(placements.c.leaving == "", placements.c.looked_at < looked - _LEAVING_MAX))
             .where(jobs.c.provider.in_(LOCAL_PROVIDERS) == local)
             .order_by(placements.c.since, jobs.c.id)
             .limit(page_bounds(limit, 0)[0])

@@ -258,10 +258,9 @@ class CascadeService:
             if waiting:
                 await _say(tx, job, words_of(*waiting[0]))
                 return self._retry_delay(job, [error for _, error in waiting])
-            if attempt.paused and attempt.unmet is None:
-                account = attempt.paused[0].account
-                reason = account.reason if account and not attempt.paused[0].pool else "Its operator has to act."
-                await _say(tx, job, f"Waiting for the account {attempt.paused[0].label}: {reason}")
+            if (paused := attempt.paused_rung()) is not None:
+                reason = paused.account.reason if paused.account and not paused.pool else "Its operator has to act."
+                await _say(tx, job, f"Waiting for the account {paused.label}: {reason}")
                 return _RETRY_LAST
             await self._fail(tx, attempt, job)
             return None

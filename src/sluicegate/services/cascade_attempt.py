@@ -85,6 +85,11 @@ class Attempt:
             return passing
         return [(rung, answer.error) for rung, answer in self.answers if answer.error is not None]
 
+    def paused_rung(self) -> Rung | None:
+        """A rung that is worth waiting for until a person has mended it; the pool is no place for what is cached."""
+        wanted = (rung for rung in self.paused if self.unmet is None or not rung.pool)
+        return next(wanted, None)
+
     def last_words(self) -> tuple[str, str]:
         """Code and sentence of the reason why nobody takes it."""
         if self.errors:
