@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from demo_parts import material
+from demo_parts import bucket, material
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = str(Path(sys.executable).parent / "sluicegate")
@@ -100,6 +100,17 @@ def _run(stack: ExitStack, folder: Path) -> None:
     _library_job(library, {"magnet": f"magnet:?xt=urn:btih:{CACHED}"}, _cached(Api(sandbox, {})))
     console.print("[bold]8. Cascade[/]   three accounts, two of them in trouble: who is asked, what is said, and why")
     _cascade(library, Api(sandbox, {}), folder / "data")
+    console.print("[bold]9. Bucket[/]    POST /user/s3, POST /jobs: from a web site into a bucket of a real S3 server")
+    _bucket_job(stack, media, f"http://127.0.0.1:{site}/hls/index.m3u8", folder / "bucket")
+
+
+def _bucket_job(stack: ExitStack, media: Api, source: str, folder: Path) -> None:
+    """A job whose file lands in the user's own bucket; it is read back through a link that the bucket signs for."""
+    endpoint = stack.enter_context(_child("demo_parts.bucket", str(folder), says="bucket")).split()[1]
+    place = {"endpoint": endpoint, "bucket": "demo", "region": "us-east-1"}
+    told = media.call("POST", "/user/s3", place | {"access_key": bucket.ACCESS_KEY, "secret_key": bucket.SECRET_KEY})
+    console.print(f"   {told['message']}: {told['container_or_bucket']} at {endpoint}")
+    _media_job(media, {"url": source, "filename": "in the bucket"})
 
 
 def _cascade(library: Api, sandbox: Api, data: Path) -> None:

@@ -1,6 +1,5 @@
 """Copies one URL to a bucket as a server does it, and prints seconds and the most resident memory of this process."""
 
-import asyncio
 import json
 import resource
 import sys
@@ -9,6 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import uvloop
 
 from sluicegate.core.clock import SystemClock
 from sluicegate.core.destinations import Cloud, Place
@@ -52,4 +53,4 @@ async def main() -> None:
     print(json.dumps({"seconds": seconds, "resident": resident, "cpu": time.process_time()}))
 
 
-asyncio.run(main())
+uvloop.run(main())  # as the server runs

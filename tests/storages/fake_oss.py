@@ -82,11 +82,16 @@ class FakeOss:
         if request.method == "GET":
             found = [(one, place) for one, place in self.uploads.items() if place[0] == bucket]
             items = "".join(
-                f"<Upload><Key>{place[1]}</Key><UploadId>{one}</UploadId></Upload>"
+                f"<Upload><Key>{place[1]}</Key><UploadId>{one}</UploadId>"
+                "<Initiated>2026-01-01T00:00:00.000Z</Initiated></Upload>"
                 for one, place in found
                 if place[1].startswith(query.get("prefix", ""))
             )
-            return _xml(f"<ListMultipartUploadsResult>{items}</ListMultipartUploadsResult>")
+            return _xml(
+                f"<ListMultipartUploadsResult><Bucket>{bucket}</Bucket><KeyMarker></KeyMarker>"
+                "<UploadIdMarker></UploadIdMarker><NextKeyMarker></NextKeyMarker><NextUploadIdMarker></NextUploadIdMarker>"
+                f"<MaxUploads>1000</MaxUploads><IsTruncated>false</IsTruncated>{items}</ListMultipartUploadsResult>"
+            )
         if "uploads" in query:
             self.count += 1
             upload_id = f"UPLOAD{self.count:026d}"

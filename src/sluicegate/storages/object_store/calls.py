@@ -57,8 +57,9 @@ class Calls:
 
 async def _steps(body: bytes) -> AsyncIterator[bytes]:
     """Slices, so that a large body neither blocks the loop nor is copied whole into the socket's buffer."""
+    view = memoryview(body)
     for start in range(0, len(body), _STEP):
-        yield body[start : start + _STEP]
+        yield view[start : start + _STEP]  # type: ignore[misc]  # the client writes any buffer
 
 
 def _unavailable(error: UpstreamError) -> StorageUnavailable:

@@ -41,24 +41,45 @@ async def pieces(
     Raises:
         SizeMismatch: not ``size`` bytes in all; raised before the last part is handed out.
     """
-    number, gathered, position = offset // part_size + 1, bytearray(), offset
+    number, position, gathered = offset // part_size + 1, offset, _Gathered()
     async with _closing(chunks):
         async for chunk in chunks:
-            gathered += chunk
-            if size is not None and position + len(gathered) > size:
+            gathered.add(chunk)
+            if size is not None and position + gathered.count > size:
                 raise SizeMismatch(f"{size} bytes were promised, more arrived.")
             # More than a part, not as much: only then is it sure that this one is not the last.
-            while len(gathered) > part_size:
+            while gathered.count > part_size:
                 if number >= parts_max:
                     raise StorageError("The stream is longer than this storage takes in one upload.")
-                with memoryview(gathered) as view:
-                    body = bytes(view[:part_size])
-                del gathered[:part_size]
-                yield Piece(number, position, body, last=False)
+                yield Piece(number, position, gathered.take(part_size), last=False)
                 number, position = number + 1, position + part_size
-    if size is not None and position + len(gathered) != size:
-        raise SizeMismatch(f"{size} bytes were promised, {position + len(gathered)} arrived.")
-    yield Piece(number, position, bytes(gathered), last=True)
+    if size is not None and position + gathered.count != size:
+        raise SizeMismatch(f"{size} bytes were promised, {position + gathered.count} arrived.")
+    yield Piece(number, position, gathered.take(gathered.count), last=True)
+
+
+class _Gathered:
+    """Chunks that wait to become a part: each byte is copied once, when the part is made."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes | memoryview] = []
+        self.count = 0
+
+    def add(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self.count += len(chunk)
+
+    def take(self, count: int) -> bytes:
+        """The first ``count`` bytes, of which there are as many in all but the last chunk."""
+        spare = self.count - count
+        rest: list[bytes | memoryview] = []
+        if spare:
+            last = memoryview(self._chunks.pop())
+            self._chunks.append(last[: len(last) - spare])
+            rest = [last[len(last) - spare :]]
+        body = b"".join(self._chunks)
+        self._chunks, self.count = rest, spare
+        return body
 
 
 def _closing(chunks: AsyncIterator[bytes]) -> AbstractAsyncContextManager[object]:
