@@ -31,6 +31,12 @@ async def test_a_removed_user_is_out_and_gone(house: Server):
     await house.cli("users", "link", name, "--issuer", "https://issuer.example", "--subject", name)
     with pytest.raises(AssertionError, match="belongs to a user already"):
         await house.cli("users", "link", name, "--issuer", "https://issuer.example", "--subject", name)
+    token = await house.cli("keys", "token", "--user", name, "--minutes", "5")
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
+        session.get(f"{house.url}/v1/api-key") as answer,
+    ):
+        assert (await answer.json())["plaintext"] == key
     headers = {"Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(headers=headers) as session:
         async with session.get(f"{house.url}/v1/me") as answer:

@@ -37,6 +37,22 @@ def create(
     typer.echo(with_installation(load(data_dir, database_url), work))
 
 
+@app.command()
+def token(
+    user: UserName,
+    minutes: Annotated[int, typer.Option(min=1, max=60, help="How long it works.")] = 15,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Prints a JSON web token that opens the library API for a while, for a script or a first 'GET /v1/api-key'."""
+
+    async def work(installation: "Installation") -> str:
+        person = await installation.users.by_name(user)
+        return installation.people.tokens.issue(person.id, seconds=minutes * 60).reveal()
+
+    typer.echo(with_installation(load(data_dir, database_url), work))
+
+
 @app.command("list")
 def list_(user: UserName, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
     """Lists a user's keys, without their secrets."""

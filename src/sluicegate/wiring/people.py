@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
+from uuid import UUID
 
 from sluicegate.core.clock import SystemClock
 from sluicegate.core.entitlements import Entitlements, PlanLimits
-from sluicegate.core.errors import InternalError, InvalidInput, SluicegateError
+from sluicegate.core.errors import InternalError, InvalidInput, SluicegateError, Unauthenticated
 from sluicegate.core.ports import UnitOfWorkFactory
 from sluicegate.core.secrets import Secret
 from sluicegate.net.addresses import refusal
@@ -121,7 +122,8 @@ def make_people(
     """Puts the parts together."""
     tokens = OwnTokens([vault.signing_key], clock)
     identities = IdentityService(transactions, clock, create=settings.jwt_create_users)
-    reader = TokenReader(tokens, _issuers(settings, http), identities, transactions, clock)
+    sessions = _Sessions(transactions, clock)
+    reader = TokenReader(tokens, _issuers(settings, http), identities, transactions, clock, sessions=sessions)
     return People(
         callers=RecentKeys(KeysAndTokens(keys, reader)),
         attempts=FailedAttempts(allowed=settings.wrong_key_rate) if settings.wrong_key_rate else None,
@@ -161,6 +163,21 @@ def _issuers(settings: Settings, http: Http) -> Sequence[OtherIssuer]:
         url = settings.jwt_jwks_url or settings.jwt_issuer.rstrip("/") + "/.well-known/jwks.json"
         keys = PublishedKeys(_Document(http, url))
     return (OtherIssuer(settings.jwt_issuer, settings.jwt_audience, keys),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sessions:
+    """Implements ``web.tokens.SessionStanding``: a token ends with the sign-in it was made for."""
+
+    transactions: UnitOfWorkFactory
+    clock: SystemClock
+
+    async def check(self, session: str, user_id: UUID) -> None:
+        """See the protocol."""
+        async with self.transactions() as tx:
+            standing = await tx.sign_in.sessions(user_id, self.clock.now())
+        if session not in {str(one.id) for one in standing}:
+            raise Unauthenticated("The sign-in of this token has ended.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,23 @@ def issuer_like(user_id: object) -> str:
     return jwt.encode({"alg": "HS256", "kid": "x"}, claims, OctKey.import_key("y" * 40), algorithms=["HS256"])
 
 
+async def test_a_token_ends_with_its_sign_in(product: Product):
+    """T27; a token of no sign-in lives until it expires."""
+    sign_in, people = product.installation.sign_in, product.installation.people
+    name = f"signed-{uuid4().hex[:6]}"
+    user = await product.installation.users.create(name)
+    invitation = await sign_in.invite(user.id, admin=False)
+    await sign_in.accept(invitation.reveal(), name, "a good long password 17")
+    session, _ = await sign_in.sign_in(name, "a good long password 17", "", agent="test", address="127.0.0.1")
+    token = people.tokens.issue(user.id, session=str(session.id)).reveal()
+    assert await status(product, token) == 200
+    await sign_in.end(user.id, session.id)
+    people.callers.forget()
+    assert await status(product, token) == 401
+    assert await status(product, people.tokens.issue(user.id, session=str(uuid4())).reveal()) == 401
+    assert await status(product, people.tokens.issue(user.id).reveal()) == 200
+
+
 async def test_tokens_open_only_what_library_keys_open(product: Product):
     user = await product.installation.users.create(f"scope-{uuid4().hex[:6]}")
     token = product.installation.people.tokens.issue(user.id).reveal()

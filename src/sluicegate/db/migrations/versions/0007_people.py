@@ -26,6 +26,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issuer", "subject", name=op.f("pk_identities")),
     )
     op.create_index(op.f("ix_identities_user_id"), "identities", ["user_id"], unique=False)
+    # Whoever is unlinked is out at once, in every process.
+    op.execute("CREATE TRIGGER notify_access AFTER DELETE ON identities EXECUTE FUNCTION notify_access()")
     op.create_table(
         "user_limits",
         sa.Column("user_id", sa.Uuid(), nullable=False),
