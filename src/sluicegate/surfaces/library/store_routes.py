@@ -10,7 +10,7 @@ from litestar import Request, Router, delete, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
-from litestar.params import PathParameter, QueryParameter, SkipValidation
+from litestar.params import FromPath, PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.destinations import Destination, StoreJob
 from sluicegate.core.errors import InvalidInput, NotFound
@@ -35,6 +35,7 @@ _LINK_SECONDS: Final = 24 * 3600
 
 _Request = Request[Any, Any, Any]
 _Id = Annotated[str, PathParameter(description="An id.", schema_extra={"format": "uuid"})]
+_Name = Annotated[str, PathParameter(description="The target's name.")]
 _Limit = Annotated[int, QueryParameter(description="Items of a page; 1 to 100, others are clamped.")]
 _Offset = Annotated[int, QueryParameter(ge=0, le=_OFFSET_MAX, description="Items to skip.")]
 
@@ -198,7 +199,7 @@ async def targets(
     operation_class=_TargetOperation,
     status_code=200,
 )
-async def save_target(request: _Request, caller: _Caller, services: _Services, name: str) -> TargetBody:
+async def save_target(request: _Request, caller: _Caller, services: _Services, name: _Name) -> TargetBody:
     """Verifies it by writing and deleting a test object, then keeps it under this name."""
     _check_name(name)
     try:
@@ -210,7 +211,7 @@ async def save_target(request: _Request, caller: _Caller, services: _Services, n
 
 
 @delete("/targets/{name:str}", summary="Forget a storage target", responses=_refusals(400, 401, 404))
-async def remove_target(caller: _Caller, services: _Services, name: str) -> None:
+async def remove_target(caller: _Caller, services: _Services, name: _Name) -> None:
     """Forgets the target and its secret; what is stored there stays."""
     _check_name(name)
     if not await services.destinations.remove(caller.user_id, name=name):
