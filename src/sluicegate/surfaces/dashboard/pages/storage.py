@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter, SkipValidation
+from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Redirect
 
 from sluicegate.core.destinations import BASE_FOLDER, Cloud
@@ -72,7 +72,7 @@ async def page(
 
 
 @post("/storage/{cloud:str}")
-async def add(request: _Request, services: _Services, cloud: Cloud) -> Response[str] | Redirect:
+async def add(request: _Request, services: _Services, cloud: FromPath[Cloud]) -> Response[str] | Redirect:
     """Tries a target and keeps it."""
     form = await Form.of(request)
     required, optional = FIELDS[cloud]
