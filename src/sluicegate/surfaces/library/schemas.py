@@ -23,8 +23,8 @@ __all__ = [
     "stream_body",
 ]
 
-_CACHE_WORDS: Final = frozenset({"premiumize", "torrin", "torbox", "realdebrid", "alldebrid"})
-"""The providers that the contract lets ``cached_in_store`` name; any other hit is null there."""
+_CACHE_WORDS: Final = frozenset({"premiumize", "torrin", "torbox", "realdebrid", "alldebrid", "rss"})
+"""What the contract lets ``cached_in_store`` say, feeds included; any other hit is null there."""
 
 
 class ErrorBody(msgspec.Struct):
