@@ -1,7 +1,8 @@
 """Requests with an ``Idempotency-Key``: one takes effect, the others get its answer, in whichever process they come.
 
-Whoever runs a request holds its row for a quarter of a minute at a time. A process that dies lets go of it: the next try of the
-same request runs it again, unless something had been written on its behalf and running it again could do that twice.
+Whoever runs a request holds its row for a quarter of a minute at a time. A process that dies lets go of it: the next
+try of the same request runs it again, unless something had been written on its behalf and running it again could do
+that twice.
 """
 
 import asyncio
