@@ -163,6 +163,26 @@ async def test_jobs(house: Server):
     assert "cancelled" in watched.err
 
 
+async def test_jobs_explain_themselves(house: Server):
+    waiting = (await house.call("POST", "/v1/torrents", {"magnet": "decade" + "1" * 34}))[1]["id"]
+    async with asyncio.timeout(60):
+        while not (told := await run("jobs", "trace", waiting, "--json", data=house.data)).json:
+            await asyncio.sleep(0.2)
+    assert set(told.json[0]) == {"at", "rung", "verdict", "rule", "words", "latency_ms"}
+    table, planned, existing, wrong = await asyncio.gather(
+        run("jobs", "trace", waiting, data=house.data),
+        run("jobs", "simulate", "decade" + "2" * 34, "--json", data=house.data),
+        run("jobs", "simulate", "decade" + "1" * 34, data=house.data),
+        run("jobs", "simulate", "decade", data=house.data),
+    )
+    assert "own copies" in table.out
+    assert planned.json["steps"][-1]["verdict"] == "would-try"
+    assert planned.json["rung"] == "swarm"
+    assert existing.err.startswith("existing: You have this as a job already")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert (await run("jobs", "cancel", waiting, data=house.data)).code == 0
+
+
 async def test_doctor_finds_all_well_beside_a_server(house: Server):
     found, table = await asyncio.gather(run("doctor", "--json", data=house.data), run("doctor", data=house.data))
     checks = {finding["subject"]: finding for finding in found.json["findings"]}

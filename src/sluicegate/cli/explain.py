@@ -66,7 +66,8 @@ def simulate(
         )
         return
     rows = [(step.rung, step.verdict, step.rule, _milliseconds(step.latency_ms), step.words) for step in told.steps]
-    print_table(("RUNG", "VERDICT", "RULE", "MS", "WHY"), rows, empty="Nobody has to be asked.")
+    if rows:
+        print_table(("RUNG", "VERDICT", "RULE", "MS", "WHY"), rows, empty="")
     notes.print(f"{told.outcome}: {told.words}", markup=False)
 
 

@@ -15,9 +15,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from sluicegate.surfaces.library.routes import LibraryServices, router
+from sluicegate.surfaces.library.trace_routes import TraceServices
+from sluicegate.surfaces.library.trace_routes import router as trace_router
 
 _APP = Litestar(
-    [router(LibraryServices(None, None, None, 0.0))], openapi_config=OpenAPIConfig("x", "1"), logging_config=None
+    [router(LibraryServices(None, None, None, 0.0)), trace_router(TraceServices(None, None, None))],
+    openapi_config=OpenAPIConfig("x", "1"),
+    logging_config=None,
 )  # type: ignore[arg-type]
 _SCHEMA = schemathesis.openapi.from_dict(_APP.openapi_schema.to_schema())
 _OPERATIONS = {operation.ok().label: operation.ok() for operation in _SCHEMA.get_all_operations()}
