@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-__all__ = ["AuditRepository", "AuditedCall", "AuditedProvider", "UsagePoint"]
+__all__ = ["AuditRepository", "AuditedCall", "AuditedProvider", "ProviderPoint", "UsagePoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,17 @@ class UsagePoint:
     mean_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderPoint:
+    """What calls asked of one provider on one day, for charts; ``failed`` are its answers with an error."""
+
+    day: datetime
+    provider: str
+    calls: int
+    failed: int
+    mean_ms: float
+
+
 class AuditRepository(Protocol):
     """Audited calls."""
 
@@ -100,6 +111,10 @@ class AuditRepository(Protocol):
 
     async def usage(self, user_id: UUID, *, since: datetime) -> list[UsagePoint]:
         """Sums by day, add-on and operation."""
+        ...
+
+    async def provider_usage(self, user_id: UUID, *, since: datetime) -> list[ProviderPoint]:
+        """Sums by day and provider."""
         ...
 
     async def forget(self, before: datetime) -> int:

@@ -398,6 +398,10 @@ class MediaJobRepository(Protocol):
         """As ``JobRepository.update``; AlreadyExists when another job's file is stored under the same key."""
         ...
 
+    async def of_batch(self, batch_id: UUID, *, limit: int, offset: int) -> list[MediaJob]:
+        """The jobs of a batch in its own order."""
+        ...
+
     async def unfinished(self, *, limit: int, after: UUID | None = None, admitted: bool = False) -> list[MediaJob]:
         """Pending and processing ones in id order, for the sweep; or only those that hold a place at work."""
         ...

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, delete, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sluicegate.core.audit import AuditedCall, AuditedProvider, UsagePoint
+from sluicegate.core.audit import AuditedCall, AuditedProvider, ProviderPoint, UsagePoint
 from sluicegate.db.gateway_schema import audits, provider_audits
 from sluicegate.db.rows import many, page_bounds
 
@@ -119,6 +119,25 @@ class Audits:
             .limit(_USAGE_MAX)
         )
         return [UsagePoint(**row) for row in await many(self._connection, statement)]
+
+    async def provider_usage(self, user_id: UUID, *, since: datetime) -> list[ProviderPoint]:
+        """See the port."""
+        day = func.date_trunc("day", audits.c.created_at, "UTC").label("day")
+        statement = (
+            select(
+                day,
+                provider_audits.c.provider,
+                func.count().label("calls"),
+                func.count(provider_audits.c.error_code).label("failed"),
+                func.avg(provider_audits.c.duration_ms).label("mean_ms"),
+            )
+            .join(provider_audits, provider_audits.c.request_id == audits.c.request_id)
+            .where(audits.c.user_id == user_id, audits.c.created_at >= since)
+            .group_by(day, provider_audits.c.provider)
+            .order_by(day, provider_audits.c.provider)
+            .limit(_USAGE_MAX)
+        )
+        return [ProviderPoint(**row) for row in await many(self._connection, statement)]
 
     async def forget(self, before: datetime) -> int:
         """See the port."""

@@ -77,6 +77,13 @@ class MediaJobs:
         wanted = select(media_jobs.c.id).where(_of(user_id, state)).order_by(*order).limit(limit).offset(offset)
         return await self._all(select(media_jobs).where(media_jobs.c.id.in_(wanted)).order_by(*order))
 
+    async def of_batch(self, batch_id: UUID, *, limit: int, offset: int) -> list[MediaJob]:
+        """See the port."""
+        limit, offset = page_bounds(limit, offset)
+        statement = select(media_jobs).where(media_jobs.c.batch_id == batch_id)
+        order = (media_jobs.c.position, media_jobs.c.id)
+        return await self._all(statement.order_by(*order).limit(limit).offset(offset))
+
     async def count(self, user_id: UUID, *, state: MediaState | None = None) -> int:
         """See the port."""
         statement = select(func.count()).select_from(media_jobs).where(_of(user_id, state))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sluicegate.core.audit import AuditedCall, UsagePoint
+from sluicegate.core.audit import AuditedCall, ProviderPoint, UsagePoint
 from sluicegate.core.errors import SluicegateError
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 
@@ -95,3 +95,10 @@ class AuditService:
         since = self._clock.now() - timedelta(days=max(1, min(days, _USAGE_DAYS_MAX)))
         async with self._transactions() as tx:
             return await tx.audits.usage(user_id, since=since)
+
+    async def provider_usage(self, user_id: UUID, *, days: int) -> list[ProviderPoint]:
+        """Sums of what a user's own calls asked of providers, by day and provider."""
+        await self.flush()
+        since = self._clock.now() - timedelta(days=max(1, min(days, _USAGE_DAYS_MAX)))
+        async with self._transactions() as tx:
+            return await tx.audits.provider_usage(user_id, since=since)

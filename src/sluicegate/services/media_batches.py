@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sluicegate.core.errors import IllegalMove
 from sluicegate.core.media_batches import BatchCounts, BatchState, MediaBatch
+from sluicegate.core.media_jobs import MediaJob
 from sluicegate.core.names import safe_segment
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 from sluicegate.services.media_queue import ask_for_places
@@ -43,12 +44,18 @@ class MediaBatchService:
                 batch, counts.get(batch_id, BatchCounts()), tuple(await tx.media_batches.job_ids(batch_id))
             )
 
-    async def page(self, user_id: UUID) -> list[BatchView]:
-        """Own batches, newest first; the contract's list has no pages, this one ends after a thousand."""
+    async def page(self, user_id: UUID, *, limit: int = _PAGE, offset: int = 0) -> list[BatchView]:
+        """Own batches, newest first; the contract's list has no pages, that one ends after a thousand."""
         async with self._transactions() as tx:
-            batches = await tx.media_batches.page(user_id, limit=_PAGE, offset=0)
+            batches = await tx.media_batches.page(user_id, limit=limit, offset=offset)
             counts = await tx.media_batches.counts([batch.id for batch in batches])
         return [BatchView(batch, counts.get(batch.id, BatchCounts())) for batch in batches]
+
+    async def jobs(self, user_id: UUID, batch_id: UUID, *, limit: int, offset: int) -> list[MediaJob]:
+        """The jobs of an own batch in its order. Raises NotFound, also for a foreign one."""
+        async with self._transactions() as tx:
+            await tx.media_batches.get(batch_id, user_id=user_id)
+            return await tx.media_jobs.of_batch(batch_id, limit=limit, offset=offset)
 
     async def rename(
         self, user_id: UUID, batch_id: UUID, renames: Sequence[tuple[UUID | None, str, str]]
