@@ -1,0 +1,36 @@
+"""``sluicegate feeds`` beside a running server."""
+
+import asyncio
+import json
+import os
+
+from tests.faults.server import COMMAND, Server
+from tests.feeds.samples import item, rss
+from tests.net.wire import answer, listen
+
+
+async def run(house: Server, *arguments: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        COMMAND, "feeds", *arguments, "--data-dir", str(house.data),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        env=os.environ | {"SLUICEGATE_EGRESS_ALLOW": "127.0.0.1"},
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    return process.returncode, out.decode().strip()
+
+
+async def test_a_feed_is_added_polled_shown_and_removed(house: Server):
+    await house.key("library")  # makes the user
+    async with listen() as remote:
+        remote.scripts["/feed"] = answer(rss(item("Not wanted"), item("Not wanted either")))
+        code, feed = await run(house, "add", remote.url("/feed"), "--filter", "^nothing$", "--interval", "3600")
+        assert code == 0, feed
+        code, polled = await run(house, "poll", feed, "--json")
+        if code == 5:  # the running server is polling it at this very moment
+            code, polled = await run(house, "poll", feed, "--json")
+        # The running server may have been faster: then everything was seen already.
+        assert (code, json.loads(polled)["submitted"]) == (0, 0), polled
+        code, refused = await run(house, "add", remote.url("/feed"), "--filter", "(?=x)")
+        assert (code, "filter_regex" in refused) == (2, True)
+        assert (await run(house, "remove", feed))[0] == 0
+        assert (await run(house, "poll", feed))[0] == 3
