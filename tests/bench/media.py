@@ -76,11 +76,18 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         """Nothing."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that has read enough closes its connection."""
+
+
 @contextlib.contextmanager
 def web_folder(folder: Path) -> Iterator[str]:
     """Serves ``folder`` on the loopback; yields the base URL."""
     handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"

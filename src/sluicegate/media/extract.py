@@ -97,9 +97,9 @@ def checked_url(url: str) -> str:
     return url
 
 
-def extractor_command() -> list[str]:
-    """What starts an extraction child."""
-    return python_child(_MODULE)
+def extractor_command(*, ahead: bool = False) -> list[str]:
+    """What starts an extraction child; ``ahead`` of its order it has the time to prepare every page reader."""
+    return [*python_child(_MODULE), *(["ahead"] if ahead else [])]
 
 
 async def extract(order: Order, limits: ChildLimits, extraction: Extraction, spares: Spares | None = None) -> None:

@@ -1,12 +1,14 @@
-"""One extraction child that is started ahead of time: loading the page readers takes longer than most pages.
+"""Extraction children that are started ahead of time: loading the page readers takes longer than most pages.
 
-It waits for its order with everything loaded, unconfined but idle and without input of strangers; the order confines
-it. Nobody needs it for long: after a quiet minute it goes.
+They wait for their orders with everything loaded, unconfined but idle and without input of strangers; an order confines
+them. There are two, because a request that looks whether a page is a collection is followed by the job itself. After a
+quiet minute they go.
 """
 
 import asyncio
 import contextlib
 import tempfile
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -17,21 +19,22 @@ from sluicegate.media.child import end_child, start_child
 __all__ = ["Spares"]
 
 _IDLE_SECONDS: Final = 60.0
+_SPARES: Final = 2
 
 
 class Spares:
-    """Hands out started children of one command; the first one is started when the first is asked for."""
+    """Hands out started children of one command; the first ones are started when one is asked for."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self._next: asyncio.Task[asyncio.subprocess.Process] | None = None
+        self._waiting: deque[asyncio.Task[asyncio.subprocess.Process]] = deque()
         self._going: set[asyncio.Task[None]] = set()
         self._clock: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def take(self) -> asyncio.subprocess.Process:
         """A child that has no order yet; its caller ends it. Raises InternalError when none can be started."""
-        waiting, self._next = self._next, None
+        waiting = self._waiting.popleft() if self._waiting else None
         if not self._closed:
             self._prepare()
         if waiting is not None:
@@ -42,14 +45,15 @@ class Spares:
         return await self._start()
 
     async def aclose(self) -> None:
-        """Ends the one that waits; idempotent."""
+        """Ends those that wait; idempotent."""
         self._closed = True
         self._dismiss()
         if self._going:
             await asyncio.wait(self._going)
 
     def _prepare(self) -> None:
-        self._next = asyncio.create_task(self._start())
+        while len(self._waiting) < _SPARES:
+            self._waiting.append(asyncio.create_task(self._start()))
         if self._clock is not None:
             self._clock.cancel()
         self._clock = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._dismiss)
@@ -58,8 +62,8 @@ class Spares:
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
-        waiting, self._next = self._next, None
-        if waiting is not None:
+        while self._waiting:
+            waiting = self._waiting.popleft()
             going = asyncio.create_task(_end(waiting))
             self._going.add(going)
             going.add_done_callback(self._going.discard)

@@ -62,7 +62,7 @@ async def media_parts(
     from sluicegate.media.spares import Spares
     from sluicegate.media.workshop import Workshop, WorkshopLimits
 
-    spares = Spares(extractor_command())
+    spares = Spares(extractor_command(ahead=True))
     async with ForwardProxy(http.egress) as proxy, contextlib.aclosing(spares):
         seconds = settings.media_hours_max * 3600
         limits = WorkshopLimits(

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 
+import psutil
 from tests.bench.harness import Measure, Metric, Row
 from tests.bench.media import MediaClient, media_client
 from tests.bench.product import Product, data_folder, serving
@@ -71,7 +72,8 @@ def _measure(product: Product, client: MediaClient, site: _SlowSite) -> Mapping[
     waiting = set(batches)
     while waiting:
         time.sleep(0.5)
-        resident = max(resident, product.memory()[1])
+        with contextlib.suppress(psutil.NoSuchProcess):  # a connection's process may end while it is looked at
+            resident = max(resident, product.memory()[1])
         asked = time.monotonic()
         for batch in list(waiting):
             if client.call("GET", f"/batch/{batch}")["status"] in {"completed", "finished"}:

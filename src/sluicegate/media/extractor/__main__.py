@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from sluicegate.core.errors import SluicegateError
-from sluicegate.media.confine import confine, readable_by_python
+from sluicegate.media.confine import Confinement, confine, readable_by_python
 from sluicegate.media.wire import Order, Refused, Report
 
 _UNWANTED: Final = ("requests", "curl_cffi", "websockets", "brotli", "brotlicffi", "secretstorage", "xattr", "mutagen")
@@ -23,8 +23,11 @@ def main() -> None:
     # Before the order, which may come much later, and before confinement: shared libraries may lie anywhere.
     from sluicegate.media.extractor.audit import forbid
     from sluicegate.media.extractor.failures import explain
+    from sluicegate.media.extractor.reader import prepare
     from sluicegate.media.extractor.work import perform
 
+    if sys.argv[1:] == ["ahead"]:
+        prepare(_no_order())
     raw = sys.stdin.buffer.read()
     if not raw:
         return  # it was started ahead of time, and nobody needs it
@@ -36,6 +39,11 @@ def main() -> None:
         perform(order, report)
     except Exception as error:  # noqa: BLE001  (the last frame: every failure becomes a report)
         report(_refused(explain(error)))
+
+
+def _no_order() -> Order:
+    nowhere = Confinement(parent=0, folder="/nonexistent", cpu_seconds=0, memory=0, file_size=0)
+    return Order(url="http://page.invalid/", confinement=nowhere, proxy="http://127.0.0.1:9/")
 
 
 def _settle(folder: str) -> None:

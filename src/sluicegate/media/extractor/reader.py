@@ -2,10 +2,13 @@
 
 # ruff: noqa: ANN401  (yt-dlp has no types)
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, Final
 
 import yt_dlp.globals
+from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.utils import YoutubeDLError
 from yt_dlp.YoutubeDL import YoutubeDL
 
 from sluicegate.core.errors import ExtractionFailed, MediaProtected, NoMedia
@@ -14,7 +17,7 @@ from sluicegate.media.extractor.network import SluicegateRH
 from sluicegate.media.extractor.refusal import Refusal
 from sluicegate.media.wire import Order
 
-__all__ = ["PROTOCOLS", "PageReader", "chosen_formats"]
+__all__ = ["PROTOCOLS", "PageReader", "chosen_formats", "prepare"]
 
 PROTOCOLS: Final = frozenset({"http", "https", "m3u8", "m3u8_native", "http_dash_segments"})
 """What yt-dlp can fetch by itself, through our handler; everything else would start a program or open a raw socket."""
@@ -88,6 +91,19 @@ class PageReader(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         fetchable = [form for form in context["formats"] if form.get("protocol") in PROTOCOLS]
         selector = self.build_format_selector(_choice(self._order))
         yield from selector({**context, "formats": fetchable})
+
+
+def prepare(order: Order) -> None:
+    """Does ahead of time what the first page would wait for: two thousand readers are loaded, their patterns compiled.
+
+    An empty page is shown to all of them; ``order`` is one that is never carried out.
+    """
+    with PageReader(order) as reader, contextlib.suppress(YoutubeDLError):
+        for kind in gen_extractor_classes():
+            kind.suitable(order.url)
+        everything = reader.get_info_extractor("Generic")
+        # There is no public way that asks no server.
+        everything._extract_embeds(order.url, "<html></html>", info_dict={"id": "0", "title": "x"})  # noqa: SLF001
 
 
 def chosen_formats(info: dict[str, Any]) -> list[dict[str, Any]]:
