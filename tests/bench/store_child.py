@@ -1,7 +1,6 @@
 """Copies one URL to a bucket as a server does it, and prints seconds and the most resident memory of this process."""
 
 import json
-import resource
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -49,7 +48,8 @@ async def main() -> None:
         seconds = time.monotonic() - started
         assert stored.size == int(size)
         await storage.delete("bench/ours.bin")
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status").read_text()  # the usage that the kernel reports at the end counts the parent in
+    resident = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     print(json.dumps({"seconds": seconds, "resident": resident, "cpu": time.process_time()}))
 
 

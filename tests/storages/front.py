@@ -44,7 +44,7 @@ class Front:
             assert request.transport is not None
             request.transport.abort()
             return web.Response(status=500)
-        if self.capacity is not None and self.taken > self.capacity:
+        if body and self.capacity is not None and self.taken > self.capacity:
             self.taken -= len(body)
             return _answer(self.full)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from sluicegate.core.ports import Clock
 from sluicegate.core.secrets import Secret
 from sluicegate.storages.object_store.calls import Calls
-from sluicegate.storages.object_store.signing_v4 import OSS, UNSIGNED, SignerV4, quoted
-from sluicegate.storages.object_store.xml_bucket import Place, XmlBucket, content_md5
+from sluicegate.storages.object_store.signing_v4 import OSS, SignerV4, quoted
+from sluicegate.storages.object_store.xml_bucket import Place, XmlBucket
 
 __all__ = ["OssBucket", "region_of"]
 
@@ -40,14 +40,6 @@ class OssBucket(XmlBucket):
 
     def _signed_path(self, key: str) -> str:
         return f"/{self._place.bucket}/{quoted(key)}"
-
-    def _digest(self, body: bytes) -> str:
-        """OSS signs no bodies; ``Content-MD5`` is signed in their stead."""
-        del body
-        return UNSIGNED
-
-    def _body_headers(self, body: bytes) -> dict[str, str]:
-        return {"Content-MD5": content_md5(body)}
 
 
 def region_of(endpoint: str) -> str:

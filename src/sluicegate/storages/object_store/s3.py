@@ -1,6 +1,5 @@
 """Amazon S3 and what speaks its language: R2, B2, MinIO, Wasabi, Spaces, SeaweedFS, Ceph, OVH and others."""
 
-import hashlib
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -8,7 +7,7 @@ from sluicegate.core.ports import Clock
 from sluicegate.core.secrets import Secret
 from sluicegate.storages.object_store.calls import Calls
 from sluicegate.storages.object_store.signing_v4 import S3, SignerV4
-from sluicegate.storages.object_store.xml_bucket import Place, XmlBucket, content_md5
+from sluicegate.storages.object_store.xml_bucket import Place, XmlBucket
 
 __all__ = ["S3Bucket"]
 
@@ -38,11 +37,3 @@ class S3Bucket(XmlBucket):
 
     def _signed_path(self, key: str) -> str:
         return self._place.path(key)
-
-    def _digest(self, body: bytes) -> str:
-        """The signature covers the body's SHA-256: a storage that took altered bytes would have to break it."""
-        return hashlib.sha256(body).hexdigest()
-
-    def _body_headers(self, body: bytes) -> dict[str, str]:
-        """Not every compatible server compares the body with what the signature says of it; all know this header."""
-        return {"Content-MD5": content_md5(body)}
