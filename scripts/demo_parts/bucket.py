@@ -5,6 +5,7 @@ It ends with its standard input, like the demo's other children.
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ _PORTS += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
 
 
 def main(folder: Path) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what was started here is ended here
     folder.mkdir(parents=True)
     key = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
     identity = {"name": "demo", "credentials": [key], "actions": ["Admin", "Read", "Write", "List"]}
