@@ -1,16 +1,21 @@
 """The dashboard, put together: its services, its change stream, and the link that lets the first person in."""
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 from uuid import UUID
 
 from litestar import Router
 from litestar.response.base import ASGIResponse
 
+from sluicegate.core.media_jobs import MediaOptions
+from sluicegate.services.preview_pictures import PreviewPictures
 from sluicegate.surfaces.dashboard import routes as dashboard
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing
+from sluicegate.surfaces.media_jobs.options import read_options
+from sluicegate.surfaces.media_jobs.schemas import CreateJob
 from sluicegate.web.limits import FailedAttempts
+from sluicegate.wiring.document_reader import HttpDocumentReader
 from sluicegate.wiring.installation import Installation
 
 __all__ = ["dashboard_router", "invitation_link", "setup_link"]
@@ -38,6 +43,15 @@ def dashboard_router(installation: Installation) -> Router:
             looks=installation.looks,
             providers=installation.providers,
             webhooks=installation.webhooks,
+            media_jobs=installation.media.jobs,
+            media_batches=installation.media.batches,
+            media_pages=installation.media.pages,
+            media_options=_media_options,
+            previews=PreviewPictures(HttpDocumentReader(installation.http), installation.blocklist),
+            gateway=installation.gateway,
+            feeds=installation.feeds.feeds,
+            poller=installation.feeds.poller,
+            link_keys=installation.feeds.link_keys,
         )
     )
 
@@ -53,6 +67,11 @@ async def invitation_link(installation: Installation, user_id: UUID | None, *, a
     """Where somebody sets a password, once."""
     token = await installation.sign_in.invite(user_id, admin=admin)
     return f"{installation.base_url()}{dashboard.PREFIX}/welcome?token={token.reveal()}"
+
+
+def _media_options(fields: Mapping[str, Any]) -> MediaOptions:
+    """The same reading as of the API's bodies."""
+    return read_options(CreateJob(**{"url": "", **fields}), fields.get("filename"))
 
 
 def _open_stream(installation: Installation) -> Callable[[UUID, Callable[[], Awaitable[object]]], ASGIResponse]:

@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.surfaces.dashboard.errors import EXCEPTION_HANDLERS
-from sluicegate.surfaces.dashboard.pages import accounts, library, security, sign_in, storage, webhooks
+from sluicegate.surfaces.dashboard.pages import accounts, library, media, security, sign_in, storage, webhooks
 from sluicegate.surfaces.dashboard.rendering import asset_version
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import check_form, session_guard, session_of, token_of
@@ -27,6 +27,7 @@ _FILES: Final = {
 _PAGES: Final = (
     sign_in.INSIDE,
     library.HANDLERS,
+    media.HANDLERS,
     accounts.HANDLERS,
     storage.HANDLERS,
     webhooks.HANDLERS,

@@ -1,17 +1,27 @@
 """What the dashboard calls: the same services as every other surface, and nothing past them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from litestar.response.base import ASGIResponse
 
+from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.core.ports import Providers
 from sluicegate.services.account_looks import AccountLooks
 from sluicegate.services.accounts import AccountService
 from sluicegate.services.destinations import DestinationService
+from sluicegate.services.feed_poll import FeedPoller
+from sluicegate.services.feeds import FeedService
+from sluicegate.services.gateway import Gateway
 from sluicegate.services.library import LibraryService
+from sluicegate.services.link_keys import LinkKeyService
+from sluicegate.services.media_batches import MediaBatchService
+from sluicegate.services.media_jobs import MediaJobService
+from sluicegate.services.media_pages import MediaPageService
 from sluicegate.services.playback import PlaybackService
+from sluicegate.services.preview_pictures import PreviewPictures
 from sluicegate.services.sign_in import SignInService
 from sluicegate.services.store import StoreService
 from sluicegate.services.submit import SubmitService
@@ -21,10 +31,13 @@ from sluicegate.services.users import UserService
 from sluicegate.services.webhooks import WebhookService
 from sluicegate.web.limits import FailedAttempts
 
-__all__ = ["DashboardServices", "OpenStream"]
+__all__ = ["DashboardServices", "OpenStream", "ReadMediaOptions"]
 
 OpenStream = Callable[[UUID, Callable[[], Awaitable[object]]], ASGIResponse]
 """Opens the change stream of a user; the second argument raises AccessDenied once the session has ended."""
+
+ReadMediaOptions = Callable[[Mapping[str, Any]], MediaOptions]
+"""Checks the fields of a media job as its API does; raises InvalidInput that names the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +59,12 @@ class DashboardServices:
     looks: AccountLooks
     providers: Providers
     webhooks: WebhookService
+    media_jobs: MediaJobService
+    media_batches: MediaBatchService
+    media_pages: MediaPageService
+    media_options: ReadMediaOptions
+    previews: PreviewPictures
+    gateway: Gateway
+    feeds: FeedService
+    poller: FeedPoller
+    link_keys: LinkKeyService
