@@ -104,7 +104,10 @@ async def tell(session: aiohttp.ClientSession, server: Server, call: str, **body
 
 async def remove_at_provider(session: aiohttp.ClientSession, server: Server, info_hash: str) -> None:
     """Somebody removes a transfer on the provider's own page."""
-    (row,) = [row for row in await truth(session, server) if row["info_hash"] == info_hash]
+    async with asyncio.timeout(90):  # it may have died before the job was handed in there
+        while not (rows := [row for row in await truth(session, server) if row["info_hash"] == info_hash]):
+            await asyncio.sleep(0.2)
+    (row,) = rows
     async with session.post(
         f"{server.sandbox}/torbox/v1/api/torrents/controltorrent",
         json={"torrent_id": int(row["id"]), "operation": "delete"},
