@@ -16,6 +16,8 @@ from sluicegate.services.media_settling import MediaSettling
 __all__ = ["Meter", "ProgressWriter"]
 
 _WRITE_EVERY: Final = 1.0
+_WRITES_PER_SECOND: Final = 50
+"""Of all jobs of this process together: with hundreds at work each is written less often."""
 _SHARE: Final = {MediaStep.DOWNLOADING: (0.0, 0.7), MediaStep.MUXING: (0.7, 0.95), MediaStep.UPLOADING: (0.95, 1.0)}
 """How much of the bar each step takes; a convention for people, not a measurement."""
 
@@ -66,6 +68,7 @@ class ProgressWriter:
     def __init__(self, transactions: UnitOfWorkFactory, settling: MediaSettling) -> None:
         self._transactions = transactions
         self._settling = settling
+        self._active = 0
 
     @asynccontextmanager
     async def step(self, job_id: UUID, step: MediaStep) -> AsyncIterator[Meter]:
@@ -73,9 +76,11 @@ class ProgressWriter:
         meter = Meter(step)
         await self._write(job_id, meter, _BEGINS[step])
         writer = asyncio.create_task(self._write_often(job_id, meter))
+        self._active += 1
         try:
             yield meter
         finally:
+            self._active -= 1
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
         if step in _ENDS:
@@ -84,7 +89,7 @@ class ProgressWriter:
     async def _write_often(self, job_id: UUID, meter: Meter) -> None:
         written = (meter.done, meter.fraction)
         while True:
-            await asyncio.sleep(_WRITE_EVERY)
+            await asyncio.sleep(max(_WRITE_EVERY, self._active / _WRITES_PER_SECOND))
             if (meter.done, meter.fraction) != written:
                 written = (meter.done, meter.fraction)
                 await self._write(job_id, meter, None)
