@@ -1,9 +1,12 @@
 """The control contract, row by row and sentence by sentence."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from tests.sandbox.caller import Caller, magnet
+
+from sluicegate.sandbox.server import SandboxServer
 
 HASH = "a1" * 20
 URL = "https://files.test/some/show.nzb"
@@ -285,3 +288,52 @@ async def test_unknown_control_calls_and_providers(sandbox: Caller):
     assert broken.status == 400
     nobody = await sandbox.call("GET", "/nobody/v1")
     assert (nobody.status, b"realdebrid" in nobody.body) == (404, True)
+
+
+# PUT /bytes
+
+
+async def test_bytes_that_were_handed_in_are_served_in_ranges(sandbox: Caller):
+    film = bytes(range(256)) * 2000
+    told = (await sandbox.call("PUT", "/_control/bytes", body=film)).json
+    assert told == {"sha256": hashlib.sha256(film).hexdigest(), "size": len(film)}
+    files = [{"path": "film.webm", "bytes": told["sha256"]}, {"path": "noise.bin", "size": 1000}]
+    await sandbox.define(HASH, name="Film", files=files, cached_on=["smokedebrid"])
+    shown = await sandbox.control("GET", f"/content/{HASH}")
+    assert shown["files"][0] == {
+        "path": "film.webm",
+        "size": len(film),
+        "bytes": told["sha256"],
+        "sha256": told["sha256"],
+    }
+    transfer = await submit(sandbox)
+    rows = (await sandbox.call("GET", f"{SMOKE}/transfers/{transfer['id']}/files", token=TOKEN)).json["files"]
+    (file,) = [row for row in rows if row["path"].endswith("film.webm")]
+    link = await sandbox.call("POST", f"{SMOKE}/transfers/{transfer['id']}/files/{file['id']}/link", token=TOKEN)
+    whole = await sandbox.call("GET", link.json["url"])
+    assert (whole.status, whole.body) == (200, film)
+    part = await sandbox.call("GET", link.json["url"], headers={"Range": "bytes=300000-300009"})
+    assert (part.status, part.body) == (206, film[300_000:300_010])
+
+
+async def test_bytes_that_cannot_be_kept_are_refused(sandbox: Caller):
+    too_large = await sandbox.call("PUT", "/_control/bytes", body=bytes(16 * 1024 * 1024 + 1))
+    assert (too_large.status, too_large.json["error"]) == (413, "a file has at most 16777216 bytes")
+    for files in ([{"path": "a", "bytes": "0" * 64}], [{"path": "a", "bytes": "../../etc/passwd"}], [{"path": "a"}]):
+        assert await refused(sandbox, "POST", "/content", {"info_hash": HASH, "files": files})
+    kept = (await sandbox.call("PUT", "/_control/bytes", body=b"four")).json["sha256"]
+    wrong_size = {"info_hash": HASH, "files": [{"path": "a", "bytes": kept, "size": 5}]}
+    assert "leave size out" in await refused(sandbox, "POST", "/content", wrong_size)
+    await sandbox.control("POST", "/reset")
+    assert await refused(sandbox, "POST", "/content", {"info_hash": HASH, "files": [{"path": "a", "bytes": kept}]})
+
+
+async def test_all_bytes_together_are_bounded_and_outlive_a_restart(tmp_path: Path):
+    async with SandboxServer(tmp_path) as server:
+        caller = Caller(server.url)
+        replies = [await caller.call("PUT", "/_control/bytes", body=bytes([n]) * (16 << 20)) for n in range(5)]
+        assert [reply.status for reply in replies] == [200, 200, 200, 200, 413]
+    async with SandboxServer(tmp_path) as server:
+        files = [{"path": "a.bin", "bytes": replies[0].json["sha256"]}]
+        await Caller(server.url).define(HASH, files=files)
+        assert (await Caller(server.url).call("PUT", "/_control/bytes", body=b"more")).status == 413

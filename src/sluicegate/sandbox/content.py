@@ -20,10 +20,14 @@ _HASH: Final = re.compile(r"[0-9a-f]{40}")
 
 
 class ContentFile(msgspec.Struct, frozen=True):
-    """One file: ``path`` relative to the root folder (hostile names are allowed on purpose), ``size`` bytes."""
+    """One file: ``path`` relative to the root folder (hostile names are allowed on purpose), ``size`` bytes.
+
+    ``bytes`` is the SHA-256 of what was handed in for it; empty for noise derived from source and path.
+    """
 
     path: str
     size: int
+    bytes: str = ""
 
 
 class Content(msgspec.Struct, frozen=True):

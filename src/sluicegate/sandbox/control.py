@@ -25,7 +25,8 @@ _Body = TypeVar("_Body", bound=msgspec.Struct)
 
 class _FileIn(msgspec.Struct):
     path: str
-    size: int
+    size: int | None = None
+    bytes: str = ""
 
 
 class _ContentIn(msgspec.Struct):
@@ -96,6 +97,7 @@ class Control:
         self._any_token = takes_any_token
         self._digests: dict[tuple[str, str, int], str] = {}
         self._routes: dict[tuple[str, str], Callable[[Request], Answer | Awaitable[Answer]]] = {
+            ("PUT", "/bytes"): self._keep_bytes,
             ("POST", "/content"): self._define_content,
             ("GET", "/content"): self._contents,
             ("POST", "/hosters"): self._define_hoster,
@@ -134,7 +136,7 @@ class Control:
         source = _hash(told.info_hash) if told.info_hash else told.url
         fallback = default_content(source)
         name = told.name or fallback.name
-        files = tuple(ContentFile(file.path, file.size) for file in told.files or ())
+        files = tuple(map(self._file, told.files or ()))
         if not files:
             files = (ContentFile(name, fallback.size),)
         if any(not file.path or not 0 <= file.size <= _MAX_SIZE for file in files):
@@ -153,6 +155,27 @@ class Control:
         self._world.define(content)
         return Answer.json(_shown(content))
 
+    def _file(self, told: _FileIn) -> ContentFile:
+        """A file as told; the size of bytes that were handed in is known."""
+        size = told.size
+        if told.bytes:
+            kept = self._world.bytes.size(told.bytes)
+            if kept is None:
+                raise _wrong("nothing was handed in under this digest; PUT /bytes answers it")
+            if size is not None and size != kept:
+                raise _wrong(f"these bytes are {kept}, not {size}; leave size out")
+            size = kept
+        if size is None:
+            raise _wrong("every file needs a path and a size of 0 bytes or more")
+        return ContentFile(told.path, size, told.bytes)
+
+    def _keep_bytes(self, request: Request) -> Answer:
+        try:
+            digest = self._world.bytes.put(request.body)
+        except ValueError as error:
+            raise _wrong(str(error), 413) from error
+        return Answer.json({"sha256": digest, "size": len(request.body)})
+
     async def _content(self, text: str) -> Answer:
         return Answer.json(await self._with_digests(self._world.content(_hash(text))))
 
@@ -165,7 +188,7 @@ class Control:
     async def _with_digests(self, content: Content) -> dict[str, Any]:
         shown = _shown(content)
         for row in shown["files"]:
-            row["sha256"] = await self._digest(content.id, row["path"], row["size"])
+            row["sha256"] = row.get("bytes") or await self._digest(content.id, row["path"], row["size"])
         return shown
 
     async def _digest(self, content_id: str, path: str, size: int) -> str:
@@ -291,9 +314,13 @@ def _shown(content: Content) -> dict[str, Any]:
     return {
         ("info_hash" if is_hash(content.source) else "url"): content.source,
         "name": content.name,
-        "files": [{"path": file.path, "size": file.size} for file in content.files],
+        "files": [_shown_file(file) for file in content.files],
         "cached_on": list(content.cached_on),
         "seconds_to_ready": content.seconds_to_ready,
         "dies": content.dies,
         "blocked_on": list(content.blocked_on),
     }
+
+
+def _shown_file(file: ContentFile) -> dict[str, Any]:
+    return {"path": file.path, "size": file.size, **({"bytes": file.bytes} if file.bytes else {})}

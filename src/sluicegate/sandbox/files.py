@@ -8,6 +8,7 @@ from typing import Final
 
 from sluicegate.sandbox.dialect import Dialect
 from sluicegate.sandbox.faults import Fault, FaultKind
+from sluicegate.sandbox.kept_bytes import KeptBytes
 from sluicegate.sandbox.links import PACKED, FileLink, LinkFault, LinkSigner
 from sluicegate.sandbox.misbehave import TRANSPORT, Receive, Scope, Send, break_off, hang, send_answer
 from sluicegate.sandbox.octets import spans
@@ -30,13 +31,17 @@ _REFUSALS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A file's bytes: what they are derived from, and how many there are."""
+    """A file's bytes: what they are derived from, how many there are, and what was handed in instead of noise."""
 
     identity: str
     path: str
     size: int
+    kept: KeptBytes | None = None
+    digest: str = ""
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
+        if self.kept is not None and self.digest:
+            return self.kept.pieces(self.digest, start, stop)
         return spans(self.identity, self.path, start, stop)
 
 
@@ -86,12 +91,13 @@ class FileServer:
         content = self._world.content_by_id(link.content_id)
         if content is None or link.index == PACKED or link.index >= len(content.files):
             return _Body(link.content_id, link.name, link.size)
-        return _Body(content.id, content.files[link.index].path, content.files[link.index].size)
+        file = content.files[link.index]
+        return _Body(content.id, file.path, file.size, self._world.bytes, file.bytes)
 
     async def _bytes(
         self, scope: Scope, receive: Receive, send: Send, body: _Body, link: FileLink, fault: Fault | None
     ) -> int:
-        etag = f'"{link.content_id[:16]}-{link.index}-{body.size:x}"'
+        etag = f'"{link.content_id[:16]}-{link.index}-{body.size:x}{body.digest[:16]}"'
         headers = dict(scope["headers"])
         wanted = headers.get(b"range", b"").decode("latin-1")
         if headers.get(b"if-range", etag.encode()).decode("latin-1") != etag:

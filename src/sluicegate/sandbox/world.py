@@ -13,6 +13,7 @@ from sluicegate.sandbox.content import Content, default_content, identity, is_ha
 from sluicegate.sandbox.faults import Fault, Faults
 from sluicegate.sandbox.hosters import HOSTS, Host, HosterLink, HosterState, host_of
 from sluicegate.sandbox.journal import Journal
+from sluicegate.sandbox.kept_bytes import KeptBytes
 from sluicegate.sandbox.limits import Limits
 from sluicegate.sandbox.tap import Tap
 from sluicegate.sandbox.transfers import Hold, Kind, Progress, Transfer, progress_of
@@ -33,6 +34,7 @@ class World:
     def __init__(self, folder: Path | None = None, clock: WorldClock | None = None) -> None:
         self._journal = Journal(folder / "world.jsonl" if folder else None)
         self.tap = Tap(folder / "calls.jsonl" if folder else None)
+        self.bytes = KeptBytes(folder / "bytes" if folder else None)
         self.faults = Faults()
         self.limits = Limits()
         self.epoch = 0
@@ -265,8 +267,9 @@ class World:
         self._journal.put("meta", "limits_off", self.limits.off)
 
     def reset(self) -> None:
-        """An empty world: content, hosters, transfers, records, faults, tap, limit counters and switches, clock."""
+        """An empty world: content, bytes, hosters, transfers, records, faults, tap, limits, clock."""
         self._journal.clear()
+        self.bytes.clear()
         self.tap.reset()
         self.faults.reset()
         self.limits.reset()
