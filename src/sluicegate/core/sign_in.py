@@ -131,6 +131,10 @@ class SignInRepository(Protocol):
         """Ends all of a user, or all but one."""
         ...
 
+    async def forget_ended(self, at: datetime) -> int:
+        """Deletes sessions and invitations whose time is over; how many."""
+        ...
+
 
 def check_password(password: str, *, name: str) -> None:
     """Refuses passwords that are too easy or absurd; length is what counts.

@@ -100,6 +100,11 @@ class SignIns:
         statement = delete(sessions).where(sessions.c.user_id == user_id)
         await self._connection.execute(statement if but is None else statement.where(sessions.c.id != but))
 
+    async def forget_ended(self, at: datetime) -> int:
+        """See the port."""
+        ended = [delete(table).where(table.c.expires_at <= at) for table in (sessions, invitations)]
+        return sum([(await self._connection.execute(statement)).rowcount for statement in ended])
+
 
 def _sessions() -> Select[tuple[object, ...]]:
     joined = sessions.outerjoin(logins, logins.c.user_id == sessions.c.user_id)

@@ -63,6 +63,7 @@ class People:
     plans: Entitlements
     usage: UsageService
     repeats: RepeatService
+    sessions: "_Sessions"
 
     @asynccontextmanager
     async def running(self, notices: AccessNotices) -> AsyncIterator[None]:
@@ -88,8 +89,9 @@ class People:
         while True:
             try:
                 await self.repeats.forget_old()
+                await self.sessions.forget_ended()
             except SluicegateError as error:
-                _log.warning("old repeated requests stay for now: %s", error.code)
+                _log.warning("old repeated requests and sessions stay for now: %s", error.code)
             await asyncio.sleep(_TIDY_SECONDS)
 
 
@@ -136,6 +138,7 @@ def make_people(
         plans=plans,
         usage=UsageService(transactions, clock),
         repeats=RepeatService(transactions, vault, clock),
+        sessions=sessions,
     )
 
 
@@ -178,6 +181,11 @@ class _Sessions:
             standing = await tx.sign_in.sessions(user_id, self.clock.now())
         if session not in {str(one.id) for one in standing}:
             raise Unauthenticated("The sign-in of this token has ended.")
+
+    async def forget_ended(self) -> None:
+        """Deletes sessions and invitations whose time is over; they have not worked since."""
+        async with self.transactions() as tx:
+            await tx.sign_in.forget_ended(self.clock.now())
 
 
 @dataclass(frozen=True, slots=True)
