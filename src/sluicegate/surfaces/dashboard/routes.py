@@ -10,7 +10,17 @@ from litestar.response.base import ASGIResponse
 
 from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.surfaces.dashboard.errors import EXCEPTION_HANDLERS
-from sluicegate.surfaces.dashboard.pages import accounts, library, media, security, sign_in, storage, webhooks
+from sluicegate.surfaces.dashboard.pages import (
+    accounts,
+    feeds,
+    gateway,
+    library,
+    media,
+    security,
+    sign_in,
+    storage,
+    webhooks,
+)
 from sluicegate.surfaces.dashboard.rendering import asset_version
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import check_form, session_guard, session_of, token_of
@@ -29,6 +39,8 @@ _PAGES: Final = (
     library.HANDLERS,
     media.HANDLERS,
     accounts.HANDLERS,
+    gateway.HANDLERS,
+    feeds.HANDLERS,
     storage.HANDLERS,
     webhooks.HANDLERS,
     security.HANDLERS,
