@@ -35,15 +35,18 @@ from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.preferences import PreferenceRepository
 from sluicegate.core.provider import Provider
 from sluicegate.core.repeats import RepeatRepository
+from sluicegate.core.sealed_values import SealedRepository
 from sluicegate.core.secrets import Secret
 from sluicegate.core.sign_in import SignInRepository
 from sluicegate.core.sources import Source
 from sluicegate.core.storage import Storage
 from sluicegate.core.stream_proxies import StreamProxyRepository
 from sluicegate.core.stream_rights import StreamRightRepository
+from sluicegate.core.task_overview import TaskOverviewRepository
 from sluicegate.core.titles import ReadyLibrary, TitleRepository
 from sluicegate.core.trace import TraceEntry
 from sluicegate.core.usage import UsageRepository
+from sluicegate.core.usage_history import UsageHistoryRepository
 from sluicegate.core.users import IdentityRepository, User, UserLimitRepository
 from sluicegate.core.webhooks import WebhookRepository
 
@@ -414,6 +417,10 @@ class MasterKeyMarkRepository(Protocol):
         """The mark that is there, or this one, which is kept then."""
         ...
 
+    async def find(self, name: str) -> bytes | None:
+        """The mark with this name, or None."""
+        ...
+
     async def replace(self, name: str, sealed: bytes) -> None:
         """Puts another in its place, when the master key changes."""
         ...
@@ -459,8 +466,11 @@ class UnitOfWork(Protocol):
     stream_rights: StreamRightRepository
     held_copies: HeldCopyRepository
     library_usage: UsageRepository
+    usage_history: UsageHistoryRepository
+    task_overview: TaskOverviewRepository
     repeats: RepeatRepository
     key_marks: MasterKeyMarkRepository
+    sealed: SealedRepository
 
 
 class UnitOfWorkFactory(Protocol):

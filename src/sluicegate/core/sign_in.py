@@ -1,5 +1,6 @@
 """Signing in to the dashboard: logins, one-time invitations and sessions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -85,6 +86,10 @@ class SignInRepository(Protocol):
 
     async def login(self, user_id: UUID, *, lock: bool = False) -> Login | None:
         """A user's login, or None for a user who has no password."""
+        ...
+
+    async def logins(self, user_ids: Sequence[UUID]) -> dict[UUID, Login]:
+        """Those of these users who have one."""
         ...
 
     async def put_login(self, login: Login) -> None:

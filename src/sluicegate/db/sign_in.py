@@ -1,5 +1,6 @@
 """Logins, invitations and sessions in the database."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -37,6 +38,11 @@ class SignIns:
         statement = select(logins).where(logins.c.user_id == user_id)
         row = await first(self._connection, statement.with_for_update() if lock else statement)
         return Login(**row) if row else None
+
+    async def logins(self, user_ids: Sequence[UUID]) -> dict[UUID, Login]:
+        """See the port."""
+        rows = await many(self._connection, select(logins).where(logins.c.user_id.in_(user_ids)))
+        return {row["user_id"]: Login(**row) for row in rows}
 
     async def put_login(self, login: Login) -> None:
         """See the port."""

@@ -22,11 +22,14 @@ from sluicegate.core.media_usage import MediaUsageRepository
 from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.preferences import PreferenceRepository
 from sluicegate.core.repeats import CURRENT_ATTEMPT, RepeatRepository
+from sluicegate.core.sealed_values import SealedRepository
 from sluicegate.core.sign_in import SignInRepository
 from sluicegate.core.stream_proxies import StreamProxyRepository
 from sluicegate.core.stream_rights import StreamRightRepository
+from sluicegate.core.task_overview import TaskOverviewRepository
 from sluicegate.core.titles import ReadyLibrary, TitleRepository
 from sluicegate.core.usage import UsageRepository
+from sluicegate.core.usage_history import UsageHistoryRepository
 from sluicegate.core.users import IdentityRepository, UserLimitRepository
 from sluicegate.core.webhooks import WebhookRepository
 from sluicegate.db.accounts import Accounts
@@ -54,13 +57,16 @@ from sluicegate.db.placements import Placements
 from sluicegate.db.policies import Policies
 from sluicegate.db.queue import Tasks
 from sluicegate.db.repeats import Repeats, mark_effective
+from sluicegate.db.sealed import SealedValues
 from sluicegate.db.sign_in import SignIns
 from sluicegate.db.store_jobs import StoreJobs
 from sluicegate.db.stream_proxies import StreamProxies
 from sluicegate.db.stream_rights import StreamRights
+from sluicegate.db.task_overview import TaskOverview
 from sluicegate.db.titles import ReadyJobs, Titles
 from sluicegate.db.traces import Traces
 from sluicegate.db.usage import Usage
+from sluicegate.db.usage_history import UsageHistory
 from sluicegate.db.users import Users
 from sluicegate.db.webhooks import Webhooks
 
@@ -107,8 +113,11 @@ class Transaction:
     stream_rights: StreamRightRepository
     held_copies: HeldCopyRepository
     library_usage: UsageRepository
+    usage_history: UsageHistoryRepository
+    task_overview: TaskOverviewRepository
     repeats: RepeatRepository
     key_marks: ports.MasterKeyMarkRepository
+    sealed: SealedRepository
 
     def __init__(self, connection: AsyncConnection, vault: ports.Vault) -> None:
         self.users = Users(connection)
@@ -148,8 +157,11 @@ class Transaction:
         self.stream_rights = StreamRights(connection)
         self.held_copies = HeldCopies(connection)
         self.library_usage = Usage(connection)
+        self.usage_history = UsageHistory(connection)
+        self.task_overview = TaskOverview(connection)
         self.repeats = Repeats(connection)
         self.key_marks = MasterKeyMarks(connection)
+        self.sealed = SealedValues(connection)
 
 
 class Transactions:

@@ -5,6 +5,7 @@ minutes, never for good: whoever guesses must not be able to lock the owner out.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -181,6 +182,11 @@ class SignInService:
             if (locked := await tx.sign_in.login(session.user_id, lock=True)) is not None:
                 await tx.sign_in.put_login(replace(locked, password_hash=hashed))
             await tx.sign_in.end_sessions(session.user_id, but=session.id)
+
+    async def logins(self, user_ids: Sequence[UUID]) -> dict[UUID, Login]:
+        """For the operator: those of these users who can sign in."""
+        async with self._transactions() as tx:
+            return await tx.sign_in.logins(user_ids)
 
     async def has_totp(self, user_id: UUID) -> bool:
         """Whether a code is asked for beside the password."""

@@ -1,5 +1,6 @@
 """The dashboard, put together: its services, its change stream, and the link that lets the first person in."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -7,15 +8,20 @@ from uuid import UUID
 from litestar import Router
 from litestar.response.base import ASGIResponse
 
+from sluicegate.core.findings import Finding
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.services.preview_pictures import PreviewPictures
+from sluicegate.services.task_overview import TaskOverviewService
+from sluicegate.services.usage_history import UsageHistoryService
 from sluicegate.surfaces.dashboard import routes as dashboard
-from sluicegate.surfaces.dashboard.services import DashboardServices
+from sluicegate.surfaces.dashboard.services import DashboardServices, OperatorServices
 from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing
 from sluicegate.surfaces.media_jobs.options import read_options
 from sluicegate.surfaces.media_jobs.schemas import CreateJob
 from sluicegate.web.limits import FailedAttempts
 from sluicegate.wiring.document_reader import HttpDocumentReader
+from sluicegate.wiring.engines import engines_run_elsewhere
+from sluicegate.wiring.findings import installation_findings, machine_findings
 from sluicegate.wiring.installation import Installation
 
 __all__ = ["dashboard_router", "invitation_link", "setup_link"]
@@ -52,7 +58,34 @@ def dashboard_router(installation: Installation) -> Router:
             feeds=installation.feeds.feeds,
             poller=installation.feeds.poller,
             link_keys=installation.feeds.link_keys,
+            keys=installation.keys,
+            integrations=installation.people.integrations,
+            preferences=installation.people.preferences,
+            cascade_preferences=installation.cascade_preferences,
+            usage=installation.people.usage,
+            usage_history=UsageHistoryService(installation.database.transactions, installation.clock),
+            media_usage=installation.media.usage,
+            plans=installation.people.plans,
+            issue_token=lambda user_id, session: installation.people.tokens.issue(user_id, session=session),
+            operator=_operator(installation),
         )
+    )
+
+
+def _operator(installation: Installation) -> OperatorServices:
+    settings = installation.settings
+
+    async def findings() -> list[Finding]:
+        machine = await asyncio.to_thread(lambda: list(machine_findings(settings)))
+        return [*machine, *await installation_findings(installation)]
+
+    return OperatorServices(
+        invite=lambda user_id, admin: invitation_link(installation, user_id, admin=admin),
+        findings=findings,
+        storages=installation.storages,
+        engines=lambda: engines_run_elsewhere(settings),
+        tasks=TaskOverviewService(installation.database.transactions),
+        blocklist=installation.blocklist,
     )
 
 
