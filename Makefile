@@ -4,7 +4,7 @@ PY ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo run test check lint types imports bench mutation lock clean
+.PHONY: help setup demo run test check lint types imports bench mutation docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,9 +42,13 @@ bench: setup ## measure: medians and ratios, as a table and as JSON in .bench/
 mutation: setup ## change one word of an adapter at a time and print how many changes the tests notice (ARGS="torbox")
 	@$(BIN)/python scripts/mutation.py $(ARGS)
 
+docs: setup ## the documentation as a site in site/; nothing in it is loaded from another host
+	@$(BIN)/python scripts/write_docs.py --check
+	@$(BIN)/zensical build --strict --clean
+
 lock: setup ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
-		--group dev -o requirements.lock pyproject.toml
+		--group dev --group docs -o requirements.lock pyproject.toml
 
 clean: ## remove what the commands above made here
-	rm -rf .venv .data .bench build dist
+	rm -rf .venv .data .bench build dist site .cache
