@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     master_key: SecretStr | None = Field(
         None, description="64 hexadecimal characters that seal secrets; by default made once as master.key."
     )
+    master_key_next: SecretStr | None = Field(
+        None, description="The master key to come, while 'sluicegate rotate-master-key' replaces SLUICEGATE_MASTER_KEY."
+    )
     egress_allow: str = Field(
         "", description="Private networks that may be connected to, as a comma list: 192.168.1.0/24,127.0.0.1:9000."
     )

@@ -22,6 +22,7 @@ from sluicegate.cli import (
 from sluicegate.cli.doctor import doctor
 from sluicegate.cli.get import get
 from sluicegate.cli.output import EXIT_CODES
+from sluicegate.cli.rotate import rotate_master_key
 from sluicegate.cli.sandbox import sandbox
 from sluicegate.cli.serve import serve
 
@@ -40,6 +41,7 @@ app.command()(serve)
 app.command()(get)
 app.command()(doctor)
 app.command()(sandbox)
+app.command()(rotate_master_key)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(sync.app, name="sync")
 app.add_typer(targets.app, name="targets")

@@ -50,6 +50,18 @@ class CrashPoint(StrEnum):
     """A bucket has confirmed a part of an upload, and the row of the upload knows it."""
     DELIVERED = "delivered"
     """A bucket holds a delivered file whole; the delivery is not done yet."""
+    KEY_BESIDE = "key_beside"
+    """A new master key lies beside the old one; nothing is sealed with it."""
+    PAGE_SEALED = "page_sealed"
+    """A page of values is sealed with the new master key; others are not."""
+    SEALED_ANEW = "sealed_anew"
+    """Everything is sealed with the new master key; the old one still counts."""
+    RESTORE_STAGED = "restore_staged"
+    """A backup is unpacked beside the installation; nothing of it counts yet."""
+    RESTORE_DECIDED = "restore_decided"
+    """It is written down that the unpacked backup counts; nothing is in its place yet."""
+    RESTORE_MOVED = "restore_moved"
+    """A part of a backup is in its place; others are not."""
 
 
 _armed: CrashPoint | None = None

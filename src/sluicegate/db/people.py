@@ -126,6 +126,11 @@ class MasterKeyMarks:
         row = await first(self._connection, select(master_key_marks.c.sealed).where(master_key_marks.c.name == name))
         return sealed if row is None else bytes(row["sealed"])
 
+    async def find(self, name: str) -> bytes | None:
+        """See the port."""
+        row = await first(self._connection, select(master_key_marks.c.sealed).where(master_key_marks.c.name == name))
+        return None if row is None else bytes(row["sealed"])
+
     async def replace(self, name: str, sealed: bytes) -> None:
         """See the port."""
         chosen = update(master_key_marks).where(master_key_marks.c.name == name)

@@ -42,7 +42,8 @@ from sluicegate.services.sweep import SweepService
 from sluicegate.services.sync import SyncService
 from sluicegate.services.tombstones import TombstoneService
 from sluicegate.services.users import UserService
-from sluicegate.services.vault import AesVault, load_master_key
+from sluicegate.services.vault import AesVault
+from sluicegate.services.vault_keys import MasterKeys
 from sluicegate.services.webhook_outbox import WebhookOutbox
 from sluicegate.services.webhooks import WebhookService
 from sluicegate.settings import Settings
@@ -52,6 +53,7 @@ from sluicegate.wiring.address_check import AddressCheck
 from sluicegate.wiring.buckets import bucket_opener
 from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.feeds import FeedParts, blocklist_service, feed_parts
+from sluicegate.wiring.master_keys import master_keys_of
 from sluicegate.wiring.media import MediaParts, media_parts
 from sluicegate.wiring.paced import Pacer
 from sluicegate.wiring.people import People, make_people, make_plans
@@ -62,7 +64,6 @@ from sluicegate.wiring.sandbox import allowance, running_sandbox
 
 __all__ = ["BaseUrl", "Installation", "open_installation"]
 
-MASTER_KEY_FILE: Final = "master.key"
 FILES_FOLDER: Final = "files"
 
 
@@ -96,6 +97,7 @@ class Installation:
     gateway: Gateway
     availability: AvailabilityService
     vault: AesVault
+    master_keys: MasterKeys
     sandbox: str | None
     accounts: AccountService
     submit: SubmitService
@@ -139,7 +141,8 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
     settings.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         clock = SystemClock()
-        vault = AesVault(_master_key(settings))
+        master_keys = master_keys_of(settings)
+        vault = AesVault(master_keys)
         database = await stack.enter_async_context(_database(settings, vault))
         await check_master_key(database.transactions, vault)
         sandbox = sandbox or running_sandbox(settings)
@@ -213,6 +216,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             gateway=gateway,
             availability=availability,
             vault=vault,
+            master_keys=master_keys,
             sandbox=sandbox,
             accounts=accounts,
             submit=submit,
@@ -276,11 +280,6 @@ def sync_rules(settings: Settings) -> SyncRules:
         brake_count=settings.sync_brake_count,
         brake_share=settings.sync_brake_share,
     )
-
-
-def _master_key(settings: Settings) -> bytes:
-    text = settings.master_key.get_secret_value() if settings.master_key else None
-    return load_master_key(text, settings.data_dir / MASTER_KEY_FILE)
 
 
 def _database(settings: Settings, vault: AesVault) -> AbstractAsyncContextManager[Database]:
