@@ -16,6 +16,7 @@ from sluicegate.core.keys import KeyKind
 from sluicegate.services.feeds import FeedChange
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame, go
+from sluicegate.surfaces.dashboard.returning import returning
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
 
@@ -222,4 +223,5 @@ async def _feed_page(
     )
 
 
-HANDLERS: Final = (page, add, make_link, revoke_link, show, change, poll, remove)
+_BACK: Final = returning(1, "/feeds/links", "/feeds/{feed_id:uuid}/poll")
+HANDLERS: Final = (page, add, make_link, revoke_link, show, change, poll, remove, _BACK)

@@ -14,6 +14,7 @@ from sluicegate.core.errors import NotFound, SluicegateError
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame, go
 from sluicegate.surfaces.dashboard.pages import gateway_addons, gateway_requests, gateway_rules
+from sluicegate.surfaces.dashboard.returning import returning
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
 
@@ -113,11 +114,13 @@ async def _page(
     )
 
 
+_BACK: Final = (returning(1, "/gateway/keys"), returning(3, "/gateway/keys/{key_id:uuid}/rotate"))
 HANDLERS: Final = (
     page,
     create,
     rotate,
     revoke,
+    *_BACK,
     *gateway_addons.HANDLERS,
     *gateway_rules.HANDLERS,
     *gateway_requests.HANDLERS,

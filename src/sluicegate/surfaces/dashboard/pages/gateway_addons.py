@@ -12,6 +12,7 @@ from sluicegate.core.addons import AddonState
 from sluicegate.core.errors import NotFound, SluicegateError
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame
+from sluicegate.surfaces.dashboard.returning import returning
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
 
@@ -108,4 +109,5 @@ async def _page(
     )
 
 
-HANDLERS: Final = (page, apply, rotate)
+_BACK: Final = returning(2, "/gateway/addons/{slug:str}/rotate")
+HANDLERS: Final = (page, apply, rotate, _BACK)

@@ -23,7 +23,7 @@ __all__ = ["HANDLERS"]
 
 _Request = Request[Any, Any, Any]
 _Services = NamedDependency[SkipValidation[DashboardServices]]
-_PAGE: Final = 50
+_PAGE: Final = 25
 _DAYS: Final = 30
 _NAMED: Final = 2
 """Add-ons with a line of their own; the others share one."""

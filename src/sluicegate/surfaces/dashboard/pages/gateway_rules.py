@@ -14,6 +14,7 @@ from sluicegate.core.errors import InvalidInput, NotFound, SluicegateError
 from sluicegate.core.policies import Judgement, Subject, Verdict
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame, go
+from sluicegate.surfaces.dashboard.returning import returning
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
 
@@ -139,4 +140,5 @@ async def _page(
     )
 
 
-HANDLERS: Final = (page, add, check, remove)
+_BACK: Final = returning(1, "/gateway/rules/check")
+HANDLERS: Final = (page, add, check, remove, _BACK)

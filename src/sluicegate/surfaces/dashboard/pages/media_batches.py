@@ -13,6 +13,7 @@ from sluicegate.core.media_batches import BatchState
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame, go
 from sluicegate.surfaces.dashboard.pages.media_job import TONES as JOB_TONES
+from sluicegate.surfaces.dashboard.returning import returning
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
 
@@ -129,4 +130,5 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-HANDLERS: Final = (page, show, rename, start)
+_BACK: Final = returning(1, *(f"/media/batches/{{batch_id:uuid}}/{act}" for act in ("rename", "start")))
+HANDLERS: Final = (page, show, rename, start, _BACK)

@@ -15,6 +15,7 @@ from sluicegate.core.media_jobs import MediaJob, MediaState
 from sluicegate.core.media_targets import LOCAL_STORAGE
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame, go
+from sluicegate.surfaces.dashboard.returning import returning
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
 
@@ -161,4 +162,5 @@ def _here(url: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-HANDLERS: Final = (show, play, cancel, retry, delete_file)
+_BACK: Final = returning(1, *(f"/media/{{job_id:uuid}}/{act}" for act in ("cancel", "retry", "delete-file")))
+HANDLERS: Final = (show, play, cancel, retry, delete_file, _BACK)

@@ -6,13 +6,14 @@
   const say = (words) => { const place = spoken(); if (place) place.textContent = words; };
 
   // The page that a form or a change brings replaces the content; the address follows where the server went.
-  const show = async (answer, focus) => {
+  const show = async (answer, focus, sent) => {
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     const main = next.getElementById("main");
     if (!main) { location.assign(answer.url); return; }
     document.getElementById("main").replaceWith(main);
     document.title = next.title;
-    history.replaceState(null, "", answer.url.replace(location.origin, ""));
+    // What answers a form where it was sent is no page of its own: the address stays.
+    if (answer.redirected || !sent) history.replaceState(null, "", answer.url.replace(location.origin, ""));
     const wrong = main.querySelector("[aria-invalid=true]");
     const flash = main.querySelector(".flash");
     if (wrong) wrong.focus();
@@ -37,7 +38,7 @@
       const plain = ![...body.values()].some((value) => value instanceof File);
       const sent = method === "GET" ? undefined : (plain ? new URLSearchParams(body) : body);
       const answer = await fetch(address, { method, body: sent, headers: { "x-partial": "1" } });
-      await show(answer, form.id);
+      await show(answer, form.id, method !== "GET");
     } catch {
       say("The server did not answer. What you typed is still here.");
       buttons.forEach((button) => { button.disabled = false; });
