@@ -13,6 +13,7 @@ __all__ = ["KeyService"]
 _REFUSED = "This key is not valid."
 _SEALED_AS = "library_key"
 _TOUCH_EVERY = timedelta(minutes=1)
+_PAGE = 500
 
 
 class KeyService:
@@ -97,6 +98,23 @@ class KeyService:
         async with self._transactions() as tx:
             if not await tx.keys.revoke(key_id, self._clock.now()):
                 raise NotFound("There is no valid key with this id.")
+
+    async def revoke_own(self, user_id: UUID, key_id: UUID, kinds: frozenset[KeyKind]) -> None:
+        """As ``revoke``, for a user's own key of these kinds.
+
+        Raises:
+            NotFound: there is no such valid key, also when it is somebody else's.
+        """
+        async with self._transactions() as tx:
+            await tx.keys.lock(user_id)
+            offset = 0
+            while own := await tx.keys.page(user_id, limit=_PAGE, offset=offset):
+                if any(key.id == key_id and key.kind in kinds for key in own):
+                    if await tx.keys.revoke(key_id, self._clock.now()):
+                        return
+                    break
+                offset += len(own)
+        raise NotFound("There is no such valid key.")
 
     async def _add(self, tx: UnitOfWork, user_id: UUID, label: str = "") -> tuple[Key, Secret]:
         prefix, secret = mint(KeyKind.LIBRARY)

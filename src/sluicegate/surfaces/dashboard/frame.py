@@ -35,6 +35,7 @@ NAVIGATION: Final = (
     Place("storage", "/app/storage", "Storage"),
     Place("webhooks", "/app/webhooks", "Webhooks"),
     Place("usage", "/app/usage", "Usage"),
+    Place("preferences", "/app/preferences", "Preferences"),
     Place("security", "/app/security", "Security"),
     Place("admin", "/app/admin", "Admin", admin=True),
 )

@@ -16,9 +16,11 @@ from sluicegate.surfaces.dashboard.pages import (
     gateway,
     library,
     media,
+    preferences,
     security,
     sign_in,
     storage,
+    usage,
     webhooks,
 )
 from sluicegate.surfaces.dashboard.rendering import asset_version
@@ -43,6 +45,8 @@ _PAGES: Final = (
     feeds.HANDLERS,
     storage.HANDLERS,
     webhooks.HANDLERS,
+    usage.HANDLERS,
+    preferences.HANDLERS,
     security.HANDLERS,
 )
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
