@@ -1,14 +1,17 @@
-"""Renders the reference pages from the code: ``docs/settings.md``, ``docs/cli.md`` and ``docs/errors.md``.
+"""Renders the reference pages from the code: settings, commands, errors and the endpoints of every surface.
 
 ``python scripts/write_docs.py`` writes them; ``--check`` writes nothing and leaves with 1 when one is out of date.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import typer
+from litestar import Litestar
 from pydantic_core import PydanticUndefined
 from typer.core import TyperCommand, TyperGroup
 
@@ -16,6 +19,10 @@ from sluicegate.cli.main import app
 from sluicegate.cli.output import EXIT_CODES
 from sluicegate.core.errors import Retry, SluicegateError
 from sluicegate.settings import Settings
+from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
+from sluicegate.surfaces.gateway.description import describe
+from sluicegate.surfaces.ops.metrics import Metrics
+from sluicegate.wiring import web
 
 Command = TyperCommand | TyperGroup
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -127,6 +134,68 @@ def errors() -> list[type[SluicegateError]]:
     return found
 
 
+def api_page() -> str:
+    """Every endpoint of every surface, from the surfaces' own descriptions."""
+    lines = ["# Endpoints", "", NOTE, ""]
+    lines += [
+        "A running server describes each API in full at `/docs`: parameters, bodies, answers, and a page to try them",
+        "on. This is the list.",
+        "",
+        "Keys: `tu_…` in `Authorization: Bearer` for the library and the gateway's management, `sk_…` in `x-api-key`",
+        "for media jobs and webhooks, `pk_…` together with an add-on's `as_…` for the gateway. Files come from",
+        "`/bytes/…`, whose addresses are signed and need no key. The dashboard is at `/app`.",
+    ]
+    for document in web.DOCUMENTS:
+        mine = [one for one in endpoints() if _document_of(one[1]) == document.slug]
+        lines += ["", f"## {document.title}", "", document.description]
+        lines += ["", f"Described at `/docs/{document.slug}`.", "", *_endpoint_rows(mine)]
+    lines += ["", "## Canonical gateway", "", f"Described at `{GATEWAY_BASE}/openapi.json`.", ""]
+    lines += _endpoint_rows(_operations(describe()["paths"]))
+    return "\n".join(lines) + "\n"
+
+
+Endpoint = tuple[str, str, str]
+"""Method, path and summary."""
+
+
+@cache
+def endpoints() -> tuple[Endpoint, ...]:
+    """Those of all surfaces on the web framework."""
+    routers = web._surfaces(_Unused(), Metrics())  # type: ignore[arg-type]  # noqa: SLF001
+    app = Litestar(routers, openapi_config=web._OPENAPI)  # noqa: SLF001
+    return tuple(_operations(app.openapi_schema.to_schema()["paths"]))
+
+
+class _Unused:
+    """Stands in for an installation: describing routes calls nothing."""
+
+    settings = Settings.model_construct(**{name: field.default for name, field in Settings.model_fields.items()})
+
+    def __getattr__(self, name: str) -> "_Unused":
+        return self
+
+    def __call__(self, *_: object, **__: object) -> "_Unused":
+        return self
+
+
+def _operations(paths: Mapping[str, Mapping[str, Any]]) -> Iterator[Endpoint]:
+    for path, item in sorted(paths.items()):
+        for method, operation in item.items():
+            if method in {"get", "post", "put", "patch", "delete"}:
+                yield method.upper(), path, str(operation.get("summary") or "")
+
+
+def _document_of(path: str) -> str:
+    """The most special of the documents that cover a path."""
+    covering = [(len(prefix), one.slug) for one in web.DOCUMENTS if one.covers(path) for prefix in one.prefixes]
+    return max(covering, default=(0, ""))[1]
+
+
+def _endpoint_rows(found: Iterable[Endpoint]) -> list[str]:
+    rows = [f"| `{method} {path}` | {_cell(summary)} |" for method, path, summary in found]
+    return ["| Call | What it does |", "| --- | --- |", *rows]
+
+
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
@@ -140,6 +209,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "cli.md": cli_page,
     "errors.md": errors_page,
+    "endpoints.md": api_page,
 }
 
 if __name__ == "__main__":
