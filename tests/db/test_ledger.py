@@ -168,6 +168,17 @@ async def test_rows_that_no_longer_count_go_away(ledger: DatabaseLedger, clock: 
     assert await sql.fetchval("SELECT count(*) FROM ledger_calls") < 10
 
 
+async def test_a_lost_connection_costs_no_turn_and_forgets_no_call(ledger: DatabaseLedger, sql):
+    assert [(await ask(ledger, THREE)).ticket is not None for _ in range(2)] == [True, True]
+    ended = await sql.fetch(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+        "AND datname = current_database() AND query LIKE '%ledger_take%'"
+    )
+    assert ended, "no connection was there to be lost"
+    assert (await ask(ledger, THREE)).ticket is not None
+    assert (await ask(ledger, THREE)).ticket is None, "calls made before the loss no longer count"
+
+
 _TAKER = """
 import asyncio, sys, time
 from sluicegate.core.manifest import CallLimit

@@ -18,6 +18,7 @@ from sluicegate.db.changes import DatabaseChanges
 from sluicegate.db.connector import Connector
 from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.db.engine import make_engine
+from sluicegate.db.held_connection import HeldConnection
 from sluicegate.db.ledger import HOLD_SECONDS, DatabaseLedger
 from sluicegate.db.listener import Listener
 from sluicegate.db.migrate import is_current, migrate
@@ -60,13 +61,14 @@ class Database:
         self._connector = connector
         self._engine = engine
         self._listener = listener
+        self._turns = HeldConnection(connector)
         self.transactions = Transactions(engine, vault)
         self.changes = DatabaseChanges(listener)
         self.access_changes = AccessChanges(listener)
 
     def ledger(self, clock: Clock | None = None, *, hold: float = HOLD_SECONDS) -> DatabaseLedger:
         """The account ledger of this database; see ``DatabaseLedger`` for the arguments."""
-        return DatabaseLedger(self._engine, clock, hold=hold)
+        return DatabaseLedger(self._engine, self._turns, clock, hold=hold)
 
     def worker(
         self,
@@ -89,6 +91,10 @@ class Database:
             on_exhausted=on_exhausted,
             grace=grace,
         )
+
+    async def aclose(self) -> None:
+        """Gives back what this object itself holds; idempotent."""
+        await self._turns.aclose()
 
     async def ensure_running(self) -> None:
         """Starts the embedded server again when it is gone; does nothing for a given database."""
@@ -146,7 +152,9 @@ async def open_at(connector: Connector, vault: Vault, *, pool_size: int = _POOL_
         stack.push_async_callback(engine.dispose)
         await migrate(connector, engine)
         listener = await stack.enter_async_context(Listener(connector))
-        yield Database(connector, engine, vault, listener)
+        database = Database(connector, engine, vault, listener)
+        stack.push_async_callback(database.aclose)
+        yield database
 
 
 async def _connector(stack: AsyncExitStack, data_dir: Path | None, database_url: str | None) -> Connector:

@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select, text, true
+from sqlalchemy import delete, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -21,6 +22,7 @@ from sluicegate.core.manifest import CallLimit
 from sluicegate.core.pacing import EVERY_CALL, Allowance, LimitState, RestState, Turn
 from sluicegate.core.ports import Clock
 from sluicegate.db.failures import translated
+from sluicegate.db.held_connection import HeldConnection
 from sluicegate.db.rows import many, one
 from sluicegate.db.schema import ledger_calls, ledger_rests
 
@@ -35,18 +37,16 @@ _MARGIN: Final = 0.05
 _BATCH: Final = 200
 """Calls that one statement asks for at most; their accounts stay locked until it ends."""
 
-_TAKE: Final = text(
-    """
+_TAKE: Final = """
     SELECT turn.wait, turn.ticket, turn.reason
-    FROM unnest(CAST(:account AS text[]), CAST(:calls AS text[]), CAST(:scopes AS text[]), CAST(:counts AS text[]),
-            CAST(:spans AS text[]), CAST(:keep AS float8[]), CAST(:ended AS text[]))
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::text[])
         WITH ORDINALITY AS asked (account, calls, scopes, counts, spans, keep, ended, place),
         LATERAL ledger_take(asked.account, asked.calls, string_to_array(asked.scopes, ','),
             CAST(string_to_array(asked.counts, ',') AS int[]), CAST(string_to_array(asked.spans, ',') AS float8[]),
-            asked.keep, :hold, CAST(string_to_array(asked.ended, ',') AS bigint[]), CAST(:told AS timestamptz)) AS turn
+            asked.keep, $8::float8, CAST(string_to_array(asked.ended, ',') AS bigint[]), $9::timestamptz) AS turn
     ORDER BY asked.place
     """
-)
+"""It may run twice: a grant that nobody learns of counts as a call on its way, so too many count, never too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,18 @@ class _Asked:
     ended: tuple[int, ...]
     turn: asyncio.Future[Turn]
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> tuple[str, str, str, str, str, float, str]:
         """The arguments of ``ledger_take``; lists as text, since an array of arrays must be rectangular."""
         spans = [allowance.limit.seconds + _MARGIN for allowance in self.allowances]
-        return {
-            "account": self.account,
-            "calls": self.calls,
-            "scopes": ",".join(allowance.limit.calls for allowance in self.allowances),
-            "counts": _listed(allowance.count for allowance in self.allowances),
-            "spans": _listed(spans),
-            "keep": max(spans, default=0.0),
-            "ended": _listed(self.ended),
-        }
+        return (
+            self.account,
+            self.calls,
+            ",".join([allowance.limit.calls for allowance in self.allowances]),
+            _listed([allowance.count for allowance in self.allowances]),
+            _listed(spans),
+            max(spans, default=0.0),
+            _listed(self.ended),
+        )
 
 
 class DatabaseLedger:
@@ -78,13 +78,17 @@ class DatabaseLedger:
 
     Args:
         engine: where the tables are.
+        turns: the connection that turns are taken on; its owner closes it.
         clock: time to use instead of the database's own, which all processes share; for worlds whose time is driven.
         hold: see ``HOLD_SECONDS``; longer than any call may take.
     """
 
-    def __init__(self, engine: AsyncEngine, clock: Clock | None = None, *, hold: float = HOLD_SECONDS) -> None:
+    def __init__(
+        self, engine: AsyncEngine, turns: HeldConnection, clock: Clock | None = None, *, hold: float = HOLD_SECONDS
+    ) -> None:
         # Each statement commits itself: a transaction around it would be two more round trips.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._held = turns
         self._clock = clock
         self._hold = hold
         self._waiting: list[_Asked] = []
@@ -103,13 +107,10 @@ class DatabaseLedger:
         while self._waiting:  # looked at without a wait before this ends: nothing can be left behind
             asked: list[_Asked] = []
             try:
-                with translated():
-                    async with self._engine.connect() as connection:
-                        while self._waiting:
-                            # In one order everywhere, so that two of these statements never wait for each other.
-                            asked = sorted(self._waiting[:_BATCH], key=lambda each: each.account)
-                            del self._waiting[:_BATCH]
-                            self._answer(asked, await self._turns(connection, asked))
+                # In one order everywhere, so that two of these statements never wait for each other.
+                asked = sorted(self._waiting[:_BATCH], key=attrgetter("account"))
+                del self._waiting[:_BATCH]
+                self._answer(asked, await self._turns(asked))
             except BaseException as error:
                 self._fail((*asked, *self._waiting), error)
                 self._waiting.clear()
@@ -121,11 +122,10 @@ class DatabaseLedger:
             if not each.turn.done():
                 each.turn.set_exception(error) if isinstance(error, Exception) else each.turn.cancel()
 
-    async def _turns(self, connection: AsyncConnection, asked: Sequence[_Asked]) -> list[Turn]:
-        rows = [each.values() for each in asked]
-        columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
-        found = await connection.execute(_TAKE, columns | {"hold": self._hold, "told": self._told()})
-        return [Turn(row.wait, row.ticket, row.reason or "") for row in found]
+    async def _turns(self, asked: Sequence[_Asked]) -> list[Turn]:
+        columns = zip(*[each.values() for each in asked], strict=True)
+        found = await self._held.fetch(_TAKE, *columns, self._hold, self._told())
+        return [Turn(wait, ticket, reason or "") for wait, ticket, reason in found]
 
     def _answer(self, asked: Sequence[_Asked], turns: Sequence[Turn]) -> None:
         for each, turn in zip(asked, turns, strict=True):
@@ -187,7 +187,7 @@ class DatabaseLedger:
         return told if told is not None else (await connection.execute(select(func.clock_timestamp()))).scalar_one()
 
 
-def _listed(numbers: Iterable[float]) -> str:
+def _listed(numbers: Sequence[float]) -> str:
     return ",".join(map(str, numbers))
 
 
