@@ -12,6 +12,11 @@ from typing import Any
 import aiohttp
 import psutil
 
+from sluicegate.cli.context import DEFAULT_USER, owner
+from sluicegate.core.keys import KeyKind
+from sluicegate.settings import Settings
+from sluicegate.wiring.installation import open_installation
+
 COMMAND = str(Path(sys.executable).parent / "sluicegate")
 START_SECONDS = 40.0
 
@@ -85,11 +90,14 @@ class Server:
         return psutil.Process(int((self.data / "postgres" / "data" / "postmaster.pid").read_text().split()[0]))
 
     async def key(self, kind: str) -> str:
-        """A key of the user "home", made on the command line beside the running server."""
-        # Callers that come at the same time share one: each command is a process, and ten at once take a minute.
+        """A key of the user "home", made beside the running server."""
+        # In this process: a command is a process that loads everything anew, which takes longer than most tests.
         async with self._minting:
             if kind not in self._key:
-                self._key[kind] = await self.cli("keys", "create", "--user", "home", "--kind", kind)
+                async with open_installation(Settings.load(data_dir=self.data)) as installation:
+                    person = await owner(installation, DEFAULT_USER)
+                    _, secret = await installation.keys.create(person.id, KeyKind(kind))
+                self._key[kind] = secret.reveal()
             return self._key[kind]
 
     async def cli(self, *arguments: str) -> str:
