@@ -13,13 +13,14 @@ DATA = ROOT / ".data"
 def main() -> None:
     """Prepares the first key, then becomes the server."""
     if not (DATA / "master.key").exists():
-        key = subprocess.run(
+        made = subprocess.run(
             [COMMAND, "keys", "create", "--user", "home", "--kind", "library", "--data-dir", str(DATA)],
-            check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
-        ).stdout.strip()
-        print(f"your key: {key}", flush=True)
+        )
+        if made.returncode != 0:
+            sys.exit(made.returncode)  # the command has said why on stderr
+        print(f"your key: {made.stdout.strip()}", flush=True)
     os.execv(COMMAND, [COMMAND, "serve", "--data-dir", str(DATA)])
 
 
