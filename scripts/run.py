@@ -15,6 +15,7 @@ def main() -> None:
     if not (DATA / "master.key").exists():
         made = subprocess.run(
             [COMMAND, "keys", "create", "--user", "home", "--kind", "library", "--data-dir", str(DATA)],
+            check=False,
             stdout=subprocess.PIPE,
             text=True,
         )
