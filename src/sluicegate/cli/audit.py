@@ -1,18 +1,16 @@
 """``sluicegate audit``: every call of the gateway, refused ones included, for whoever runs the installation."""
 
 import sys
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
 
 import msgspec
 import typer
 
 from sluicegate.cli.context import DatabaseUrl, DataDir, Json, load, with_installation
 from sluicegate.cli.output import print_json, print_table
-from sluicegate.core.audit import AuditedCall
+from sluicegate.services.gateway_audit import audit_record
 
 if TYPE_CHECKING:
     from sluicegate.wiring.installation import Installation
@@ -43,7 +41,7 @@ def list_(
     async def work(installation: "Installation") -> list[Mapping[str, Any]]:
         person = (await installation.users.by_name(user)).id if user else None
         calls = await installation.gateway.audit.log(limit=limit, user_id=person, addon=addon, refused=refused)
-        return [_shown(call) for call in calls]
+        return [audit_record(call) for call in calls]
 
     calls = with_installation(load(data_dir, database_url), work)
     if json:
@@ -68,30 +66,7 @@ def export(
     async def work(installation: "Installation") -> None:
         person = (await installation.users.by_name(user)).id if user else None
         since = datetime.now(UTC) - timedelta(days=days)
-        async for call in _all(installation, person, addon, since, refused=refused):
-            sys.stdout.write(msgspec.json.encode(_shown(call)).decode() + "\n")
+        async for call in installation.gateway.audit.every(since, user_id=person, addon=addon, refused=refused):
+            sys.stdout.write(msgspec.json.encode(audit_record(call)).decode() + "\n")
 
     with_installation(load(data_dir, database_url), work)
-
-
-async def _all(
-    installation: "Installation", user_id: UUID | None, addon: str | None, since: datetime, *, refused: bool
-) -> AsyncIterator[AuditedCall]:
-    """Page after page, so that a long history needs no memory."""
-    last: AuditedCall | None = None
-    while True:
-        calls = await installation.gateway.audit.log(
-            limit=_PAGE, user_id=user_id, addon=addon, refused=refused, after=last
-        )
-        for call in calls:
-            if call.created_at < since:
-                return
-            yield call
-        if len(calls) < _PAGE:
-            return
-        last = calls[-1]
-
-
-def _shown(call: AuditedCall) -> Mapping[str, Any]:
-    times = {name: round(getattr(call, name), 2) for name in ("duration_ms", "upstream_ms")}
-    return asdict(call) | times | {"request_id": str(call.request_id), "created_at": call.created_at.isoformat()}

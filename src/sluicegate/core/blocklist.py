@@ -114,6 +114,10 @@ class BlocklistRepository(Protocol):
         """The copy with its content."""
         ...
 
+    async def facts(self, source: str) -> BlocklistCopy | None:
+        """The copy without its content, which may be large."""
+        ...
+
     async def version(self, source: str) -> int:
         """Its version alone; 0 when there is none."""
         ...

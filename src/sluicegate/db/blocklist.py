@@ -22,6 +22,12 @@ class Blocklists:
         row = await first(self._connection, select(blocklists).where(blocklists.c.source == source))
         return None if row is None else BlocklistCopy(**row)
 
+    async def facts(self, source: str) -> BlocklistCopy | None:
+        """See the port."""
+        columns = [column for column in blocklists.c if column.name != "content"]
+        row = await first(self._connection, select(*columns).where(blocklists.c.source == source))
+        return None if row is None else BlocklistCopy(**row)
+
     async def version(self, source: str) -> int:
         """See the port."""
         row = await first(self._connection, select(blocklists.c.version).where(blocklists.c.source == source))

@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -14,13 +14,28 @@ from sluicegate.core.errors import InvalidInput, PolicyDenied, SluicegateError
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 from sluicegate.core.sources import Source, WebLink
 
-__all__ = ["BlocklistService"]
+__all__ = ["BlocklistService", "BlocklistStatus"]
 
 _SIZE_MAX: Final = 32 << 20
 _FETCH_SECONDS: Final = 30.0
 _LOOK_EVERY: Final = 1.0
 """Seconds after which a process asks whether another one has read a newer list."""
 _BACK_OFF_MAX: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BlocklistStatus:
+    """The list for the operator's eyes.
+
+    Attributes:
+        copy: what was read last, without its content.
+        counts: rules in force, by kind.
+        problems: lines that cannot be read.
+    """
+
+    copy: BlocklistCopy
+    counts: Mapping[str, int]
+    problems: tuple[str, ...]
 
 
 class BlocklistService:
@@ -112,6 +127,16 @@ class BlocklistService:
             await tx.blocklists.put(new)
         self._looked_at = -_LOOK_EVERY
         return new
+
+    async def status(self) -> BlocklistStatus | None:
+        """The list in force, without asking its source; None without one."""
+        if not self._source:
+            return None
+        async with self._transactions() as tx:
+            copy = await tx.blocklists.facts(self._source) or BlocklistCopy(self._source)
+        if copy.version != self._version:
+            await self._load()
+        return BlocklistStatus(copy, self._rules.counts, self._rules.problems)
 
     async def _look(self) -> None:
         async with self._transactions() as tx:

@@ -3,15 +3,17 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sluicegate.core.audit import AuditedCall, ProviderPoint, UsagePoint
 from sluicegate.core.errors import SluicegateError
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 
-__all__ = ["AuditService"]
+__all__ = ["AuditService", "audit_record"]
 
 _log: Final = logging.getLogger(__name__)
 _WAITING_MAX: Final = 20_000
@@ -79,15 +81,33 @@ class AuditService:
         user_id: UUID | None = None,
         addon: str | None = None,
         refused: bool = False,
-        after: AuditedCall | None = None,
+        before: datetime | None = None,
+        before_id: UUID | None = None,
     ) -> list[AuditedCall]:
-        """The operator's view: everybody's calls and those of nobody we know, newest first; ``after`` goes on."""
+        """The operator's view: everybody's calls and those of nobody we know, newest first."""
         await self.flush()
-        before, before_id = (after.created_at, after.request_id) if after else (None, None)
         async with self._transactions() as tx:
             return await tx.audits.page(
                 user_id, limit=limit, before=before, before_id=before_id, addon=addon, refused=refused
             )
+
+    async def every(
+        self, since: datetime, *, user_id: UUID | None = None, addon: str | None = None, refused: bool = False
+    ) -> AsyncIterator[AuditedCall]:
+        """As ``log``, all of them back to ``since``; page after page, so that a long history needs no memory."""
+        last: AuditedCall | None = None
+        while True:
+            before, before_id = (last.created_at, last.request_id) if last else (None, None)
+            calls = await self.log(
+                limit=_BATCH, user_id=user_id, addon=addon, refused=refused, before=before, before_id=before_id
+            )
+            for call in calls:
+                if call.created_at < since:
+                    return
+                yield call
+            if len(calls) < _BATCH:
+                return
+            last = calls[-1]
 
     async def usage(self, user_id: UUID, *, days: int) -> list[UsagePoint]:
         """Sums of a user's own calls by day, add-on and operation."""
@@ -102,3 +122,9 @@ class AuditService:
         since = self._clock.now() - timedelta(days=max(1, min(days, _USAGE_DAYS_MAX)))
         async with self._transactions() as tx:
             return await tx.audits.provider_usage(user_id, since=since)
+
+
+def audit_record(call: AuditedCall) -> Mapping[str, Any]:
+    """A call as plain values, as exports write it."""
+    times = {name: round(getattr(call, name), 2) for name in ("duration_ms", "upstream_ms")}
+    return asdict(call) | times | {"request_id": str(call.request_id), "created_at": call.created_at.isoformat()}

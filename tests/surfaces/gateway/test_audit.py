@@ -90,8 +90,10 @@ async def test_pages_lose_and_repeat_nothing_even_within_one_moment(stage):
     for one in calls:
         stage.gateway.audit.note(one)
     seen: list[AuditedCall] = []
-    while page := await stage.gateway.audit.log(limit=3, addon=addon, after=seen[-1] if seen else None):
+    before, before_id = None, None
+    while page := await stage.gateway.audit.log(limit=3, addon=addon, before=before, before_id=before_id):
         seen += page
+        before, before_id = page[-1].created_at, page[-1].request_id
     assert sorted(each.request_id for each in seen) == sorted(each.request_id for each in calls)
 
 

@@ -12,6 +12,7 @@ from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.surfaces.dashboard.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.dashboard.pages import (
     accounts,
+    admin,
     feeds,
     gateway,
     library,
@@ -48,6 +49,7 @@ _PAGES: Final = (
     usage.HANDLERS,
     preferences.HANDLERS,
     security.HANDLERS,
+    admin.HANDLERS,
 )
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _Request = Request[Any, Any, Any]
