@@ -76,16 +76,17 @@ async def submit(request: _Request, services: _Services) -> Response[str] | Redi
     if len(links) > 1 and "filename" in fields:
         form.errors["filename"] = "One name cannot be given to several files; leave it empty."
     look = None
-    if not form.errors:
-        try:
-            if not looking:
-                return await _create(request, services, form, links, fields)
+    try:
+        options = services.media_options(fields)
+        if not form.errors and not looking:
+            return await _create(request, services, form, links, options, fields["priority"])
+        if not form.errors:
             facts = await services.media_pages.facts(session_of(request).user_id, links[0].url)
             look = _Look(links[0].url, facts, _picture(request, facts))
-        except InvalidInput as error:
-            refuse(form, error)
-        except SluicegateError as error:
-            form.errors["url" if looking else ""] = sentence(error)
+    except InvalidInput as error:
+        refuse(form, error)
+    except SluicegateError as error:
+        form.errors["url" if looking else ""] = sentence(error)
     return await _page(request, services, form, look=look)
 
 
@@ -104,17 +105,22 @@ async def picture(
 
 
 async def _create(
-    request: _Request, services: DashboardServices, form: Form, links: list[WebLink], fields: dict[str, Any]
+    request: _Request,
+    services: DashboardServices,
+    form: Form,
+    links: list[WebLink],
+    options: MediaOptions,
+    priority: int,
 ) -> Redirect:
     """A job for one file, a batch for several and for a collection. Raises SluicegateError."""
-    user_id, options = session_of(request).user_id, services.media_options(fields)
+    user_id = session_of(request).user_id
     storage = await _storage(request, services, form)
     paused, link = form.flag("paused"), links[0]
     drafts, source = [Draft(one, options) for one in links], None
     if len(links) == 1:
         drafts, source = await _entries(request, services, link, options)
         if len(drafts) == 1 and source is None and not paused:
-            job = await services.media_jobs.create(user_id, link, options, storage=storage, priority=fields["priority"])
+            job = await services.media_jobs.create(user_id, link, options, storage=storage, priority=priority)
             return go(f"{_PATH}/{job.id}", "added")
     batch, _ = await services.media_jobs.create_batch(
         user_id, drafts, source_url=source, storage=storage, paused=paused

@@ -135,7 +135,7 @@ def chosen_fields(form: Form) -> dict[str, Any]:
 def refuse(form: Form, error: InvalidInput) -> None:
     """Notes what the options' reader says, in the words of the page."""
     field = error.field or ""
-    words = sentence(error)
+    words = f"{error.detail.removesuffix('.')}."
     if field == "enable_progress_webhook":
         field, words = "webhook_url", "Progress is told to a receiver: name one."
     for name, label in _LABELS.items():
