@@ -4,17 +4,16 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from litestar import Router, get
-from litestar.di import NamedDependency, Provide
+from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter, SkipValidation
 
-from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.keys import Key
 from sluicegate.core.ports import Clock, KeyVerifier
 from sluicegate.services.availability import AvailabilityService, read_hashes
 from sluicegate.surfaces.library.availability_schemas import AvailabilityPageBody, availability_body
-from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
+from sluicegate.surfaces.library.parts import library_router
 from sluicegate.surfaces.library.schemas import ErrorBody
-from sluicegate.web.auth import Carrier, caller_of, key_guard
 from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["AvailabilityServices", "router"]
@@ -42,18 +41,7 @@ _Caller = NamedDependency[SkipValidation[Key]]
 
 def router(services: AvailabilityServices, *, attempts: FailedAttempts | None = None) -> Router:
     """The route, for library keys and tokens."""
-    return Router(
-        path="/v1/availability",
-        route_handlers=[availability],
-        dependencies={
-            "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(caller_of, sync_to_thread=False),
-        },
-        guards=[key_guard(services.callers, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
-        exception_handlers=EXCEPTION_HANDLERS,
-        security=[{"library_key": []}],
-        tags=["library"],
-    )
+    return library_router("/v1/availability", [availability], services, services.callers, attempts=attempts)
 
 
 @get("/", summary="Whether hashes are there at once", responses=_Refused)

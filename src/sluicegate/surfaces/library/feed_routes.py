@@ -2,19 +2,15 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Final
-from uuid import UUID
 
 from litestar import Router, delete, get, patch, post
-from litestar.di import NamedDependency, Provide
-from litestar.openapi import ResponseSpec
+from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidation
 
-from sluicegate.core.errors import NotFound
-from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.keys import Key
 from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.feed_poll import FeedPoller
 from sluicegate.services.feeds import FeedService
-from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.library.feed_schemas import (
     FeedBody,
     FeedItemPageBody,
@@ -27,8 +23,7 @@ from sluicegate.surfaces.library.feed_schemas import (
     item_body,
     poll_body,
 )
-from sluicegate.surfaces.library.schemas import ErrorBody
-from sluicegate.web.auth import Carrier, caller_of, key_guard
+from sluicegate.surfaces.library.parts import library_router, own_id, refusals
 from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["FeedServices", "router"]
@@ -52,31 +47,22 @@ class FeedServices:
     callers: KeyVerifier
 
 
+_NOBODY: Final = "There is no such feed."
 _Services = NamedDependency[SkipValidation[FeedServices]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
 def router(services: FeedServices, *, attempts: FailedAttempts | None = None) -> Router:
     """The routes below ``/v1``, for library keys and tokens."""
-    return Router(
-        path="/v1",
-        route_handlers=[page, add, change, remove, poll, items],
-        dependencies={
-            "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(caller_of, sync_to_thread=False),
-        },
-        guards=[key_guard(services.callers, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
-        exception_handlers=EXCEPTION_HANDLERS,
-        request_max_body_size=_BODY_MAX,
-        security=[{"library_key": []}],
-        tags=["feeds"],
+    return library_router(
+        "/v1",
+        [page, add, change, remove, poll, items],
+        services,
+        services.callers,
+        attempts=attempts,
+        body_max=_BODY_MAX,
+        tag="feeds",
     )
-
-
-def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
-    return {
-        status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in (401, *statuses)
-    }
 
 
 def _both(path: str = "") -> list[str]:
@@ -84,7 +70,7 @@ def _both(path: str = "") -> list[str]:
     return [f"/rss-feeds{path}", f"/rss{path}"]
 
 
-@get(_both(), summary="List own feeds", responses=_refusals(400))
+@get(_both(), summary="List own feeds", responses=refusals(400))
 async def page(
     caller: _Caller, services: _Services, limit: _Limit = _PAGE_DEFAULT, offset: _Offset = 0
 ) -> FeedPageBody:
@@ -94,50 +80,40 @@ async def page(
     return FeedPageBody([feed_body(feed) for feed in feeds], limit, offset)
 
 
-@post(_both(), summary="Subscribe to a feed", responses=_refusals(400, 402, 413, 422))
+@post(_both(), summary="Subscribe to a feed", responses=refusals(400, 402, 413, 422))
 async def add(caller: _Caller, services: _Services, data: JSONBody[FeedRequestBody]) -> FeedBody:
     """It is read within seconds; what it lists from before is not fetched."""
     return feed_body(await services.feeds.add(caller.user_id, change_of(data)))
 
 
-@patch(_both("/{feed_id:str}"), summary="Change the given fields", responses=_refusals(400, 404, 413, 422))
+@patch(_both("/{feed_id:str}"), summary="Change the given fields", responses=refusals(400, 404, 413, 422))
 async def change(caller: _Caller, services: _Services, feed_id: _Id, data: JSONBody[FeedPatchBody]) -> FeedBody:
     """Fields that are left out keep their value. A looser filter brings nothing old; a new URL is a new feed."""
-    return feed_body(await services.feeds.update(caller.user_id, _uuid(feed_id), change_of(data)))
+    return feed_body(await services.feeds.update(caller.user_id, own_id(feed_id, _NOBODY), change_of(data)))
 
 
-@delete(_both("/{feed_id:str}"), summary="Unsubscribe", responses=_refusals(404))
+@delete(_both("/{feed_id:str}"), summary="Unsubscribe", responses=refusals(404))
 async def remove(caller: _Caller, services: _Services, feed_id: _Id) -> None:
     """The jobs that it made stay."""
-    await services.feeds.remove(caller.user_id, _uuid(feed_id))
+    await services.feeds.remove(caller.user_id, own_id(feed_id, _NOBODY))
 
 
 @post(
     [*_both("/{feed_id:str}/poll"), *_both("/{feed_id:str}/fetch"), *_both("/{feed_id:str}/refresh")],
     summary="Poll now",
-    responses=_refusals(404, 409),
+    responses=refusals(404, 409),
     status_code=200,
 )
 async def poll(caller: _Caller, services: _Services, feed_id: _Id) -> PollBody:
     """The same reading, filtering and submitting as in its turn; a feed that cannot be read is told in ``error``."""
-    return poll_body(await services.poller.poll(_uuid(feed_id), user_id=caller.user_id))
+    return poll_body(await services.poller.poll(own_id(feed_id, _NOBODY), user_id=caller.user_id))
 
 
-@get(_both("/{feed_id:str}/items"), summary="What was made of its items", responses=_refusals(400, 404))
+@get(_both("/{feed_id:str}/items"), summary="What was made of its items", responses=refusals(400, 404))
 async def items(
     caller: _Caller, services: _Services, feed_id: _Id, limit: _Limit = _PAGE_DEFAULT, offset: _Offset = 0
 ) -> FeedItemPageBody:
     """Newest first, with the reason of each decision."""
     limit = max(1, min(limit, _PAGE_MAX))
-    found = await services.feeds.items(caller.user_id, _uuid(feed_id), limit=limit, offset=offset)
+    found = await services.feeds.items(caller.user_id, own_id(feed_id, _NOBODY), limit=limit, offset=offset)
     return FeedItemPageBody([item_body(item) for item in found], limit, offset)
-
-
-def _uuid(text: str) -> UUID:
-    """An id from the path; one that cannot be ours is as unknown as any other."""
-    try:
-        if len(text) == 36:
-            return UUID(text)
-    except ValueError:
-        pass
-    raise NotFound("There is no such feed.")

@@ -2,23 +2,19 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any
-from uuid import UUID
 
 from litestar import Request, Router, get
 from litestar.datastructures import CacheControlHeader
-from litestar.di import NamedDependency, Provide
-from litestar.openapi import ResponseSpec
+from litestar.di import NamedDependency
 from litestar.params import PathParameter, SkipValidation
 
-from sluicegate.core.errors import NotFound
-from sluicegate.core.keys import Key, KeyKind, TokenKey
+from sluicegate.core.keys import Key, TokenKey
 from sluicegate.core.ports import KeyVerifier
 from sluicegate.core.usage import Counter
 from sluicegate.services.playback import PlaybackService, Viewer
 from sluicegate.services.usage import UsageService
-from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
-from sluicegate.surfaces.library.schemas import ErrorBody, StreamBody, stream_body
-from sluicegate.web.auth import Carrier, caller_of, key_guard
+from sluicegate.surfaces.library.parts import library_router, own_id, refusals
+from sluicegate.surfaces.library.schemas import StreamBody, stream_body
 from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["PlaybackServices", "router"]
@@ -42,46 +38,21 @@ _Caller = NamedDependency[SkipValidation[Key]]
 
 def router(services: PlaybackServices, *, attempts: FailedAttempts | None = None) -> Router:
     """The routes, for library keys and tokens."""
-    return Router(
-        path="/v1/torrents",
-        route_handlers=[stream],
-        dependencies={
-            "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(caller_of, sync_to_thread=False),
-        },
-        guards=[key_guard(services.callers, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
-        exception_handlers=EXCEPTION_HANDLERS,
-        security=[{"library_key": []}],
-        tags=["library"],
-    )
-
-
-def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
-    return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
+    return library_router("/v1/torrents", [stream], services, services.callers, attempts=attempts)
 
 
 @get(
     "/{job_id:str}/files/{file_id:str}/stream",
     summary="Make a stream URL",
     cache_control=CacheControlHeader(no_store=True),
-    responses=_refusals(400, 401, 403, 404, 409, 422, 502),
+    responses=refusals(400, 401, 403, 404, 409, 422, 502),
 )
 async def stream(request: _Request, caller: _Caller, services: _Services, job_id: _Id, file_id: _Id) -> StreamBody:
     """A URL that plays one file of a ready job, by the caller's preference of how to play."""
     # A web token has no row of its own that could be revoked: such a link ends by itself, or with its user or job.
     key_id = None if isinstance(caller, TokenKey) else caller.id
     viewer = Viewer(request.client.host if request.client else None, key_id)
-    answer = await services.playback.stream_link(caller.user_id, _uuid(job_id), _uuid(file_id), viewer=viewer)
+    answer = await services.playback.stream_link(caller.user_id, own_id(job_id), own_id(file_id), viewer=viewer)
     if services.usage is not None:
         services.usage.count(caller.user_id, Counter.STREAM_URLS_MINTED)
     return stream_body(answer)
-
-
-def _uuid(text: str) -> UUID:
-    """An id from the path; one that cannot be ours is as unknown as any other."""
-    try:
-        if len(text) == 36:
-            return UUID(text)
-    except ValueError:
-        pass
-    raise NotFound

@@ -3,31 +3,28 @@
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from litestar import Request, Response, Router, delete, get, post
-from litestar.di import NamedDependency, Provide
+from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 
-from sluicegate.core.errors import NotFound
 from sluicegate.core.jobs import JobState
-from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.keys import Key
 from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.library import LibraryService
 from sluicegate.services.submit import SubmitService
 from sluicegate.surfaces.library.bodies import UPLOAD_MAX, SubmissionReader
-from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS, failure_of
+from sluicegate.surfaces.library.errors import failure_of
 from sluicegate.surfaces.library.operations import SubmitOperation
+from sluicegate.surfaces.library.parts import library_router, own_id, refusals
 from sluicegate.surfaces.library.schemas import (
-    ErrorBody,
     JobBody,
     JobDetailBody,
     JobPageBody,
     job_body,
     job_detail_body,
 )
-from sluicegate.web.auth import Carrier, caller_of, key_guard
 from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["LibraryServices", "router"]
@@ -63,33 +60,21 @@ _Caller = NamedDependency[SkipValidation[Key]]
 def router(services: LibraryServices, *, attempts: FailedAttempts | None = None) -> Router:
     """The API below ``/v1/torrents``, for library keys (``Authorization: Bearer tu_…``)."""
     reader = SubmissionReader()
-    return Router(
-        path="/v1/torrents",
-        route_handlers=[submit, page, show, cancel],
-        dependencies={
-            "services": Provide(lambda: services, sync_to_thread=False),
-            "reader": Provide(lambda: reader, sync_to_thread=False),
-            "caller": Provide(caller_of, sync_to_thread=False),
-        },
-        # A guard and not a dependency: strangers are refused before anything they sent is looked at.
-        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
-        exception_handlers=EXCEPTION_HANDLERS,
-        request_max_body_size=UPLOAD_MAX,
-        security=[{"library_key": []}],
-        tags=["library"],
+    return library_router(
+        "/v1/torrents",
+        [submit, page, show, cancel],
+        services,
+        services.keys,
+        attempts=attempts,
+        body_max=UPLOAD_MAX,
+        reader=reader,
     )
-
-
-def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
-    """The documented errors of an operation."""
-    return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
 
 
 @post(
     "/",
     summary="Submit a magnet, an info hash, a link, or a .torrent",
-    responses={201: ResponseSpec(JobBody, description="A new job.")}
-    | _refusals(400, 401, 402, 409, 413, 415, 422, 502),
+    responses={201: ResponseSpec(JobBody, description="A new job.")} | refusals(400, 401, 402, 409, 413, 415, 422, 502),
     operation_class=SubmitOperation,
     status_code=200,
 )
@@ -104,7 +89,7 @@ async def submit(request: _Request, caller: _Caller, services: _Services, reader
     return Response(job_body(job), status_code=201 if created else 200)
 
 
-@get("/", summary="List own jobs, newest first", responses=_refusals(400, 401))
+@get("/", summary="List own jobs, newest first", responses=refusals(400, 401))
 async def page(
     caller: _Caller,
     services: _Services,
@@ -117,27 +102,17 @@ async def page(
     return JobPageBody([job_body(job) for job in jobs], limit, offset)
 
 
-@get("/{job_id:str}", summary="One job with its files", responses=_refusals(401, 404))
+@get("/{job_id:str}", summary="One job with its files", responses=refusals(401, 404))
 async def show(caller: _Caller, services: _Services, job_id: _Id) -> JobDetailBody:
     """A job of the caller."""
-    job, files = await services.library.get(caller.user_id, _uuid(job_id))
+    job, files = await services.library.get(caller.user_id, own_id(job_id))
     return job_detail_body(job, files)
 
 
-@delete("/{job_id:str}", summary="Cancel a job", responses=_refusals(401, 404))
+@delete("/{job_id:str}", summary="Cancel a job", responses=refusals(401, 404))
 async def cancel(caller: _Caller, services: _Services, job_id: _Id) -> None:
     """Cancels a job in flight; a job that is over stays as it is, and the answer is the same."""
-    await services.library.cancel(caller.user_id, _uuid(job_id))
-
-
-def _uuid(text: str) -> UUID:
-    """An id from the path; one that cannot be ours is as unknown as any other."""
-    try:
-        if len(text) == 36:
-            return UUID(text)
-    except ValueError:
-        pass
-    raise NotFound
+    await services.library.cancel(caller.user_id, own_id(job_id))
 
 
 def _patience(prefer: str, patience: float) -> float:

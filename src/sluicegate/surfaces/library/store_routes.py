@@ -7,22 +7,19 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Router, delete, get, post
-from litestar.di import NamedDependency, Provide
-from litestar.openapi import ResponseSpec
+from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.destinations import Destination, StoreJob
 from sluicegate.core.errors import InvalidInput, NotFound
-from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.keys import Key
 from sluicegate.core.ports import KeyVerifier
 from sluicegate.core.storage_keys import check_key
 from sluicegate.services.destination_forms import read_inline
 from sluicegate.services.destinations import DestinationService
 from sluicegate.services.store import StoreService
-from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
-from sluicegate.surfaces.library.schemas import ErrorBody
-from sluicegate.web.auth import Carrier, caller_of, key_guard
+from sluicegate.surfaces.library.parts import library_router, own_id, refusals
 
 __all__ = ["StoreServices", "router"]
 
@@ -105,18 +102,12 @@ _Caller = NamedDependency[SkipValidation[Key]]
 
 def router(services: StoreServices) -> Router:
     """The routes, for library keys (``Authorization: Bearer tu_…``)."""
-    return Router(
-        path="/v1",
-        route_handlers=[store, deliveries, delivery, targets, save_target, remove_target],
-        dependencies={
-            "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(caller_of, sync_to_thread=False),
-        },
-        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER)],
-        exception_handlers=EXCEPTION_HANDLERS,
-        request_max_body_size=_BODY_MAX,
-        security=[{"library_key": []}],
-        tags=["library"],
+    return library_router(
+        "/v1",
+        [store, deliveries, delivery, targets, save_target, remove_target],
+        services,
+        services.keys,
+        body_max=_BODY_MAX,
     )
 
 
@@ -144,14 +135,10 @@ class _TargetOperation(Operation):
         self.request_body = RequestBody(required=True, content={"application/json": OpenAPIMediaType(schema)})
 
 
-def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
-    return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
-
-
 @post(
     "/torrents/{job_id:str}/files/{file_id:str}/store",
     summary="Deliver a file to a bucket",
-    responses=_refusals(400, 401, 404, 409, 413),
+    responses=refusals(400, 401, 404, 409, 413),
     operation_class=_StoreOperation,
     status_code=202,
 )
@@ -162,27 +149,27 @@ async def store(request: _Request, caller: _Caller, services: _Services, job_id:
     target = await _target(services, caller.user_id, wanted.target)
     if wanted.folder is not None:
         _check_folder(wanted.folder)
-    found = await services.store.request(caller.user_id, _uuid(job_id), _uuid(file_id), target, folder=wanted.folder)
+    found = await services.store.request(caller.user_id, own_id(job_id), own_id(file_id), target, folder=wanted.folder)
     return await _body(services, found)
 
 
-@get("/torrents/{job_id:str}/stores", summary="Deliveries of a job", responses=_refusals(400, 401, 404))
+@get("/torrents/{job_id:str}/stores", summary="Deliveries of a job", responses=refusals(400, 401, 404))
 async def deliveries(
     caller: _Caller, services: _Services, job_id: _Id, limit: _Limit = _PAGE_DEFAULT, offset: _Offset = 0
 ) -> StorePageBody:
     """Newest first."""
     limit = max(1, min(limit, _PAGE_MAX))
-    found = await services.store.page(caller.user_id, _uuid(job_id), limit=limit, offset=offset)
+    found = await services.store.page(caller.user_id, own_id(job_id), limit=limit, offset=offset)
     return StorePageBody([await _body(services, one) for one in found], limit, offset)
 
 
-@get("/stores/{store_id:str}", summary="One delivery", responses=_refusals(401, 404))
+@get("/stores/{store_id:str}", summary="One delivery", responses=refusals(401, 404))
 async def delivery(caller: _Caller, services: _Services, store_id: _Id) -> StoreBody:
     """How far it is, or where the object is."""
-    return await _body(services, await services.store.get(caller.user_id, _uuid(store_id)))
+    return await _body(services, await services.store.get(caller.user_id, own_id(store_id)))
 
 
-@get("/targets", summary="Own storage targets", responses=_refusals(400, 401))
+@get("/targets", summary="Own storage targets", responses=refusals(400, 401))
 async def targets(
     caller: _Caller, services: _Services, limit: _Limit = _PAGE_DEFAULT, offset: _Offset = 0
 ) -> TargetPageBody:
@@ -195,7 +182,7 @@ async def targets(
 @post(
     "/targets/{name:str}",
     summary="Save a storage target",
-    responses=_refusals(400, 401, 413, 422),
+    responses=refusals(400, 401, 413, 422),
     operation_class=_TargetOperation,
     status_code=200,
 )
@@ -210,7 +197,7 @@ async def save_target(request: _Request, caller: _Caller, services: _Services, n
     return _target_body(await services.destinations.save(caller.user_id, place, secret, name=name))
 
 
-@delete("/targets/{name:str}", summary="Forget a storage target", responses=_refusals(400, 401, 404))
+@delete("/targets/{name:str}", summary="Forget a storage target", responses=refusals(400, 401, 404))
 async def remove_target(caller: _Caller, services: _Services, name: _Name) -> None:
     """Forgets the target and its secret; what is stored there stays."""
     _check_name(name)
@@ -274,13 +261,3 @@ def _check_name(name: str) -> None:
 def _check_folder(folder: str) -> None:
     if folder:
         check_key(folder.strip("/"))
-
-
-def _uuid(text: str) -> UUID:
-    """An id from the path; one that cannot be ours is as unknown as any other."""
-    try:
-        if len(text) == 36:
-            return UUID(text)
-    except ValueError:
-        pass
-    raise NotFound

@@ -5,22 +5,19 @@ Endpoint 5 of the sheet is here; the others are ours.
 
 from dataclasses import dataclass
 from typing import Annotated, Final
-from uuid import UUID
 
 from litestar import Router, get, post
-from litestar.di import NamedDependency, Provide
-from litestar.openapi import ResponseSpec
+from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidation
 
-from sluicegate.core.errors import NotFound
 from sluicegate.core.jobs import Job
-from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.keys import Key
 from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.account_looks import AccountLooks
 from sluicegate.services.sync import SyncService
 from sluicegate.services.tombstones import TombstoneService
-from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
-from sluicegate.surfaces.library.schemas import ErrorBody, JobBody, job_body
+from sluicegate.surfaces.library.parts import library_router, own_id, refusals
+from sluicegate.surfaces.library.schemas import JobBody, job_body
 from sluicegate.surfaces.library.sync_schemas import (
     AccountLookBody,
     LooksBody,
@@ -33,7 +30,6 @@ from sluicegate.surfaces.library.sync_schemas import (
     removed_body,
     sync_body,
 )
-from sluicegate.web.auth import Carrier, caller_of, key_guard
 
 __all__ = ["SyncServices", "router"]
 
@@ -62,40 +58,24 @@ _Caller = NamedDependency[SkipValidation[Key]]
 
 def router(services: SyncServices) -> Router:
     """The routes, for library keys (``Authorization: Bearer tu_…``)."""
-    return Router(
-        path="/v1",
-        route_handlers=[sync, looks, look_now, confirm, remove, restore, removed],
-        dependencies={
-            "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(caller_of, sync_to_thread=False),
-        },
-        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER)],
-        exception_handlers=EXCEPTION_HANDLERS,
-        request_max_body_size=_BODY_MAX,
-        security=[{"library_key": []}],
-        tags=["library"],
+    return library_router(
+        "/v1", [sync, looks, look_now, confirm, remove, restore, removed], services, services.keys, body_max=_BODY_MAX
     )
 
 
-def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
-    return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
-
-
-@post(
-    "/torrents/{job_id:str}/sync", summary="Ask the provider now", responses=_refusals(401, 404, 502), status_code=200
-)
+@post("/torrents/{job_id:str}/sync", summary="Ask the provider now", responses=refusals(401, 404, 502), status_code=200)
 async def sync(caller: _Caller, services: _Services, job_id: _Id) -> SyncBody:
     """Brings one job up to date ahead of its turn; an error of the provider is told inside ``sync``."""
-    return sync_body(await services.sync.run_one(caller.user_id, _uuid(job_id)))
+    return sync_body(await services.sync.run_one(caller.user_id, own_id(job_id)))
 
 
-@get("/sync", summary="What is known about each account's sync", responses=_refusals(401))
+@get("/sync", summary="What is known about each account's sync", responses=refusals(401))
 async def looks(caller: _Caller, services: _Services) -> LooksBody:
     """How the last look at each account went, what is missing there, and what the brake holds."""
     return looks_body(await services.looks.page(caller.user_id))
 
 
-@post("/sync", summary="Ask all accounts now", responses=_refusals(401), status_code=200)
+@post("/sync", summary="Ask all accounts now", responses=refusals(401), status_code=200)
 async def look_now(caller: _Caller, services: _Services) -> LooksBody:
     """Brings everything of the caller up to date; what could not be read is told account by account."""
     return looks_body(await services.looks.look_now(caller.user_id))
@@ -104,18 +84,18 @@ async def look_now(caller: _Caller, services: _Services) -> LooksBody:
 @post(
     "/sync/{account_id:str}/confirm",
     summary="Confirm that what vanished at once is gone",
-    responses=_refusals(401, 404, 409),
+    responses=refusals(401, 404, 409),
     status_code=200,
 )
 async def confirm(caller: _Caller, services: _Services, account_id: _AccountId) -> AccountLookBody:
     """Lets the brake on mass removal go: the items it holds are marked as missing."""
-    return look_body(await services.looks.confirm(caller.user_id, _uuid(account_id)))
+    return look_body(await services.looks.confirm(caller.user_id, own_id(account_id)))
 
 
 @post(
     "/torrents/{job_id:str}/remove",
     summary="Remove a job from the library",
-    responses=_refusals(400, 401, 404, 422),
+    responses=refusals(400, 401, 404, 422),
     status_code=200,
 )
 async def remove(
@@ -123,22 +103,22 @@ async def remove(
 ) -> RemovedJobBody:
     """Hides a job; it can be brought back until the grace period is over. An unfinished one is ended."""
     at_provider = data.at_provider if data is not None else False
-    job = await services.tombstones.remove(caller.user_id, _uuid(job_id), at_provider=at_provider)
+    job = await services.tombstones.remove(caller.user_id, own_id(job_id), at_provider=at_provider)
     return _removed(services, job)
 
 
 @post(
     "/torrents/{job_id:str}/restore",
     summary="Bring a removed job back",
-    responses=_refusals(401, 404, 409),
+    responses=refusals(401, 404, 409),
     status_code=200,
 )
 async def restore(caller: _Caller, services: _Services, job_id: _Id) -> JobBody:
     """The job as it was; one that was unfinished goes on."""
-    return job_body(await services.tombstones.restore(caller.user_id, _uuid(job_id)))
+    return job_body(await services.tombstones.restore(caller.user_id, own_id(job_id)))
 
 
-@get("/removed", summary="List removed jobs", responses=_refusals(400, 401))
+@get("/removed", summary="List removed jobs", responses=refusals(400, 401))
 async def removed(
     caller: _Caller,
     services: _Services,
@@ -153,13 +133,3 @@ async def removed(
 
 def _removed(services: SyncServices, job: Job) -> RemovedJobBody:
     return removed_body(job, services.tombstones.ends_at(job) or job.updated_at)
-
-
-def _uuid(text: str) -> UUID:
-    """An id from the path; one that cannot be ours is as unknown as any other."""
-    try:
-        if len(text) == 36:
-            return UUID(text)
-    except ValueError:
-        pass
-    raise NotFound

@@ -2,24 +2,19 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from litestar import Request, Router, get, post
-from litestar.di import NamedDependency, Provide
-from litestar.openapi import ResponseSpec
+from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 
-from sluicegate.core.errors import NotFound
-from sluicegate.core.keys import Key, KeyKind
+from sluicegate.core.keys import Key
 from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.library import LibraryService
 from sluicegate.services.simulate import SimulateService
 from sluicegate.surfaces.library.bodies import UPLOAD_MAX, SubmissionReader
-from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.library.operations import SubmitOperation
-from sluicegate.surfaces.library.schemas import ErrorBody
+from sluicegate.surfaces.library.parts import library_router, own_id, refusals
 from sluicegate.surfaces.library.trace_schemas import SimulationBody, TraceBody, simulation_body, trace_body
-from sluicegate.web.auth import Carrier, caller_of, key_guard
 from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["TraceServices", "router"]
@@ -49,27 +44,18 @@ _Caller = NamedDependency[SkipValidation[Key]]
 def router(services: TraceServices, *, attempts: FailedAttempts | None = None) -> Router:
     """The routes, for library keys (``Authorization: Bearer tu_…``)."""
     reader = SubmissionReader()
-    return Router(
-        path="/v1/torrents",
-        route_handlers=[trace, simulate],
-        dependencies={
-            "services": Provide(lambda: services, sync_to_thread=False),
-            "reader": Provide(lambda: reader, sync_to_thread=False),
-            "caller": Provide(caller_of, sync_to_thread=False),
-        },
-        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
-        exception_handlers=EXCEPTION_HANDLERS,
-        request_max_body_size=UPLOAD_MAX,
-        security=[{"library_key": []}],
-        tags=["library"],
+    return library_router(
+        "/v1/torrents",
+        [trace, simulate],
+        services,
+        services.keys,
+        attempts=attempts,
+        body_max=UPLOAD_MAX,
+        reader=reader,
     )
 
 
-def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
-    return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
-
-
-@get("/{job_id:str}/trace", summary="Why a job is where it is", responses=_refusals(400, 401, 404))
+@get("/{job_id:str}/trace", summary="Why a job is where it is", responses=refusals(400, 401, 404))
 async def trace(
     caller: _Caller,
     services: _Services,
@@ -81,14 +67,14 @@ async def trace(
 ) -> TraceBody:
     """Every decision about the job, oldest first: who was asked, what was said, how long it took, by which rule."""
     limit = max(1, min(limit, _PAGE_MAX))
-    entries = await services.library.trace(caller.user_id, _uuid(job_id), limit=limit, offset=offset)
+    entries = await services.library.trace(caller.user_id, own_id(job_id), limit=limit, offset=offset)
     return trace_body(entries, limit, offset)
 
 
 @post(
     "/simulate",
     summary="What a submit would do",
-    responses=_refusals(400, 401, 409, 413, 415, 422),
+    responses=refusals(400, 401, 409, 413, 415, 422),
     operation_class=SubmitOperation,
     status_code=200,
 )
@@ -99,13 +85,3 @@ async def simulate(request: _Request, caller: _Caller, services: _Services, read
     """
     source = await reader.read(request)
     return simulation_body(await services.simulate.simulate(caller.user_id, source))
-
-
-def _uuid(text: str) -> UUID:
-    """An id from the path; one that cannot be ours is as unknown as any other."""
-    try:
-        if len(text) == 36:
-            return UUID(text)
-    except ValueError:
-        pass
-    raise NotFound
