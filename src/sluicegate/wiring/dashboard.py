@@ -111,6 +111,8 @@ def _open_stream(installation: Installation) -> Callable[[UUID, Callable[[], Awa
     seats, timing = Seats(), Timing()
 
     def open_(user_id: UUID, check: Callable[[], Awaitable[object]]) -> ASGIResponse:
-        return ChangeStream(installation.changes, user_id, seats=seats, check_key=check, timing=timing)
+        # Sessions that end are told of like keys that are revoked: the stream asks at once.
+        watch = installation.people.callers.watch
+        return ChangeStream(installation.changes, user_id, seats=seats, check_key=check, timing=timing, watch=watch)
 
     return open_

@@ -185,6 +185,7 @@ async def _page(request: _Request, services: _Services, form: Form, offset: int)
 async def _job_page(request: _Request, services: _Services, job_id: UUID, form: Form) -> Response[str]:
     user_id = session_of(request).user_id
     job, files = await services.library.get(user_id, job_id)
+    stores = await services.store.page(user_id, job_id, limit=_STORES_SHOWN, offset=0)
     return _FRAME.page(
         request,
         "job.html",
@@ -196,7 +197,8 @@ async def _job_page(request: _Request, services: _Services, job_id: UUID, form: 
         playable={file.id for file in files if _plays(job, file)},
         trace=await services.library.trace(user_id, job_id, limit=_TRACE_SHOWN),
         targets=[(one.name, one.name) for one in await services.destinations.page(user_id, limit=_TARGETS, offset=0)],
-        stores=await services.store.page(user_id, job_id, limit=_STORES_SHOWN, offset=0),
+        stores=stores,
+        stores_open=any(not one.state.over for one in stores),
         names={file.id: file.path for file in files},
     )
 

@@ -5,11 +5,13 @@
   const spoken = () => document.getElementById("spoken");
   const say = (words) => { const place = spoken(); if (place) place.textContent = words; };
 
+  const signedOut = (answer) => answer.redirected && new URL(answer.url).pathname === "/app/sign-in";
+
   // The page that a form or a change brings replaces the content; the address follows where the server went.
   const show = async (answer, focus, sent) => {
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     const main = next.getElementById("main");
-    if (!main) { location.assign(answer.url); return; }
+    if (!main || signedOut(answer)) { location.assign(answer.url); return; }
     document.getElementById("main").replaceWith(main);
     document.title = next.title;
     // What answers a form where it was sent is no page of its own: the address stays.
@@ -52,6 +54,7 @@
   const refresh = async () => {
     last = Date.now();
     const answer = await fetch(location.href, { headers: { "x-partial": "1" } });
+    if (signedOut(answer)) { location.assign(answer.url); return; }
     if (!answer.ok || answer.redirected) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of document.querySelectorAll("[data-live][id]")) {
@@ -71,7 +74,9 @@
     const wanted = document.querySelector("[data-live]") !== null;
     if (wanted && !source && window.EventSource) {
       source = new EventSource("/app/changes");
-      for (const kind of ["job", "media_job", "account", "feed", "message"]) source.addEventListener(kind, soon);
+      for (const kind of ["job", "media_job"]) source.addEventListener(kind, soon);
+      // It is closed for good only when the session is over.
+      source.addEventListener("error", () => { if (source && source.readyState === EventSource.CLOSED) soon(); });
     } else if (!wanted && source) {
       source.close();
       source = null;
@@ -133,6 +138,13 @@
     }
   });
 
-  const wake = () => { follow(); };
+  // What is under way without the change stream telling of it is looked at every two seconds.
+  let polling = 0;
+  const poll = () => {
+    clearTimeout(polling);
+    polling = document.querySelector("[data-poll]") ? setTimeout(soon, 2000) : 0;
+  };
+
+  const wake = () => { follow(); poll(); };
   wake();
 })();
