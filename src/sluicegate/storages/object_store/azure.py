@@ -15,7 +15,7 @@ from sluicegate.core.ports import Clock
 from sluicegate.core.storage import StoredObject, UploadedPart
 from sluicegate.net.http import Answer
 from sluicegate.storages.object_store.azure_signing import VERSION, AccountKey, Query, SasToken, encoded
-from sluicegate.storages.object_store.bucket import Bucket
+from sluicegate.storages.object_store.bucket import Body, Bucket
 from sluicegate.storages.object_store.calls import Calls
 from sluicegate.storages.object_store.faults import fault
 from sluicegate.storages.object_store.reading import chunks_of, range_header
@@ -58,7 +58,7 @@ class AzureBucket(Bucket):
         del key
         return secrets.token_hex(8)
 
-    async def part(self, key: str, upload_id: str, number: int, offset: int, body: bytes, *, last: bool) -> str:
+    async def part(self, key: str, upload_id: str, number: int, offset: int, body: Body, *, last: bool) -> str:
         """See the port; the etag of a block is its name."""
         del offset, last
         name = base64.b64encode(f"{upload_id}-{number:06d}".encode()).decode()
@@ -112,7 +112,7 @@ class AzureBucket(Bucket):
         query: Query = (),
         *,
         headers: dict[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body | None = None,
     ) -> Answer:
         sent = dict(headers or {})
         if body is not None:

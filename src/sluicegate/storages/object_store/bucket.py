@@ -11,7 +11,9 @@ from typing import ClassVar
 from sluicegate.core.errors import StorageUnavailable
 from sluicegate.core.storage import StoredObject, UploadedPart, UploadState
 
-__all__ = ["MIB", "Bucket", "UploadGone"]
+__all__ = ["MIB", "Body", "Bucket", "UploadGone"]
+
+Body = bytes | memoryview
 
 MIB = 1024 * 1024
 
@@ -30,7 +32,7 @@ class Bucket(ABC):
     provider: ClassVar[str]
     """``s3``, ``blob``, ``gcs`` or ``oss``: the words of the media jobs contract."""
 
-    parts_at_once: ClassVar[int] = 3
+    parts_at_once: ClassVar[int] = 4
     """Parts under way at the same time; 1 where the protocol wants them one after the other."""
 
     parts_max: ClassVar[int] = 10_000
@@ -44,8 +46,12 @@ class Bucket(ABC):
         """Begins an upload in parts; returns its id."""
 
     @abstractmethod
-    async def part(self, key: str, upload_id: str, number: int, offset: int, body: bytes, *, last: bool) -> str:
-        """Stores one part, checked against a hash; returns its etag. Raises UploadGone."""
+    async def part(self, key: str, upload_id: str, number: int, offset: int, body: Body, *, last: bool) -> str:
+        """Stores one part, checked against a hash; its etag. ``body`` is used for something else afterwards.
+
+        Raises:
+            UploadGone: there is no such upload.
+        """
 
     @abstractmethod
     async def complete(self, key: str, upload_id: str, parts: Sequence[UploadedPart], *, digest: bytes | None) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from sluicegate.core.errors import StorageUnavailable, UpstreamError, UpstreamTimeout
 from sluicegate.net.http import Answer, Http, StreamedAnswer
+from sluicegate.storages.object_store.bucket import Body
 
 __all__ = ["ANSWER_MAX", "READ_MAX", "Calls"]
 
@@ -25,7 +26,7 @@ class Calls:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None = None) -> Answer:
         """One request and its whole answer, whatever its status.
 
         Raises:
@@ -38,7 +39,7 @@ class Calls:
                 method,
                 url,
                 headers=dict(headers) | ({"Content-Length": str(size)} if body is not None else {}),
-                content=_steps(body) if body else body,
+                content=None if body is None else _steps(body) if body else b"",
                 timeout=_SECONDS + size / _LEAST_SPEED,
                 max_body=ANSWER_MAX,
             )
@@ -55,7 +56,7 @@ class Calls:
             raise _unavailable(error) from error
 
 
-async def _steps(body: bytes) -> AsyncIterator[bytes]:
+async def _steps(body: Body) -> AsyncIterator[bytes]:
     """Slices, so that a large body neither blocks the loop nor is copied whole into the socket's buffer."""
     view = memoryview(body)
     for start in range(0, len(body), _STEP):

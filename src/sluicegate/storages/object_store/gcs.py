@@ -18,7 +18,7 @@ from sluicegate.core.errors import ObjectMissing, ProtocolError, SizeMismatch, S
 from sluicegate.core.ports import Clock
 from sluicegate.core.storage import StoredObject, UploadedPart, UploadState
 from sluicegate.net.http import Answer
-from sluicegate.storages.object_store.bucket import Bucket, UploadGone
+from sluicegate.storages.object_store.bucket import Body, Bucket, UploadGone
 from sluicegate.storages.object_store.calls import Calls
 from sluicegate.storages.object_store.faults import fault
 from sluicegate.storages.object_store.google_key import GoogleKey, GoogleTokens
@@ -95,7 +95,7 @@ class GcsBucket(Bucket):
             raise StorageError("The storage began an upload at an address that is not its own.")
         return session
 
-    async def part(self, key: str, upload_id: str, number: int, offset: int, body: bytes, *, last: bool) -> str:
+    async def part(self, key: str, upload_id: str, number: int, offset: int, body: Body, *, last: bool) -> str:
         """See the port; the last part makes the object."""
         del key, number
         end = offset + len(body)
@@ -164,7 +164,7 @@ class GcsBucket(Bucket):
         query = await asyncio.to_thread(self._key.link, self._host, path, expires_in=expires_in, now=self._clock.now())
         return f"{self._origin}{path}?{canonical_query(query)}"
 
-    async def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
+    async def _send(self, method: str, url: str, headers: dict[str, str], body: Body | None = None) -> Answer:
         return await self._calls.send(method, url, headers | await self._tokens.headers(), body)
 
     def _url(self, key: str) -> str:

@@ -12,7 +12,7 @@ from sluicegate.core.errors import ObjectMissing, SizeMismatch
 from sluicegate.core.ports import Clock
 from sluicegate.core.storage import Opener, StoredObject, UploadedPart, UploadLog, UploadState
 from sluicegate.storages.object_store.bucket import Bucket, UploadGone
-from sluicegate.storages.object_store.parts import Piece, part_size_for, pieces
+from sluicegate.storages.object_store.parts import Buffers, Piece, part_size_for, pieces
 
 __all__ = ["Upload", "Volatile"]
 
@@ -52,6 +52,7 @@ class Upload:
         self._log = log
         self._clock = clock
         self._saved_at = 0.0
+        self._buffers = Buffers()
         self._state: UploadState | None = None
 
     async def run(self, source: Opener) -> StoredObject:
@@ -102,7 +103,7 @@ class Upload:
         async with aclosing(self._pieces(source(0), part_size, 0)) as cut:
             first = await anext(cut)
             if first.last:
-                await self._bucket.put(self._key, first.body)
+                await self._bucket.put(self._key, bytes(first.body))
                 return await self._check(len(first.body))
             state = UploadState(self._clock.now(), part_size)
             await self._log.save(state)
@@ -133,6 +134,7 @@ class Upload:
                         await asyncio.to_thread(digest.update, piece.body)
                     total = piece.offset + len(piece.body)
                     if total <= offset and not (ordered and piece.last):
+                        self._buffers.give_back(piece.body)
                         continue
                     await room.acquire()
                     group.create_task(self._send_part(piece, room))
@@ -159,6 +161,7 @@ class Upload:
             room.release()
         assert self._state is not None  # noqa: S101
         part = UploadedPart(piece.number, len(piece.body), etag)
+        self._buffers.give_back(piece.body)
         self._state = replace(self._state, parts=(*self._state.parts, part))
         now = asyncio.get_running_loop().time()
         if now - self._saved_at >= _SAVE_SECONDS:
@@ -178,7 +181,8 @@ class Upload:
         return found
 
     def _pieces(self, chunks: AsyncIterator[bytes], part_size: int, offset: int) -> AsyncGenerator[Piece, None]:
-        return pieces(chunks, part_size=part_size, offset=offset, size=self._size, parts_max=self._bucket.parts_max)
+        bounds = {"part_size": part_size, "offset": offset, "parts_max": self._bucket.parts_max}
+        return pieces(chunks, self._buffers, size=self._size, **bounds)
 
 
 async def _before(first: Piece, rest: AsyncIterator[Piece]) -> AsyncIterator[Piece]:

@@ -18,7 +18,7 @@ from sluicegate.core.errors import ObjectMissing, StorageError
 from sluicegate.core.ports import Clock
 from sluicegate.core.storage import StoredObject, UploadedPart
 from sluicegate.net.http import Answer
-from sluicegate.storages.object_store.bucket import Bucket
+from sluicegate.storages.object_store.bucket import Body, Bucket
 from sluicegate.storages.object_store.calls import Calls
 from sluicegate.storages.object_store.faults import fault, xml_field, xml_fields
 from sluicegate.storages.object_store.reading import chunks_of, range_header
@@ -76,7 +76,7 @@ class XmlBucket(Bucket):
             raise StorageError("The storage began an upload without telling its id.")
         return upload_id
 
-    async def part(self, key: str, upload_id: str, number: int, offset: int, body: bytes, *, last: bool) -> str:
+    async def part(self, key: str, upload_id: str, number: int, offset: int, body: Body, *, last: bool) -> str:
         """See the port."""
         del offset, last
         query = [("partNumber", str(number)), ("uploadId", upload_id)]
@@ -143,7 +143,7 @@ class XmlBucket(Bucket):
         return self._place.url(key, query)
 
     async def _send(
-        self, method: str, key: str, query: Query = (), *, body: bytes | None = None, kind: str = _BINARY
+        self, method: str, key: str, query: Query = (), *, body: Body | None = None, kind: str = _BINARY
     ) -> Answer:
         headers: dict[str, str] = {}
         if body is not None:
@@ -168,7 +168,7 @@ class XmlBucket(Bucket):
         """The path as the signature wants it."""
 
 
-def content_md5(body: bytes) -> str:
+def content_md5(body: Body) -> str:
     """Value of a ``Content-MD5`` header (RFC 1864)."""
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
