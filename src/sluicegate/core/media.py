@@ -306,6 +306,14 @@ class MediaWorkshop(Protocol):
         """
         ...
 
+    async def keep(self, direct: DirectBytes, folder: Path, *, on_progress: OnProgress) -> Path:
+        """Writes a plain file into ``folder``; a second call goes on with what the first one left of this version.
+
+        Raises:
+            UpstreamError, SizeMismatch, StorageFull, StorageUnavailable: it is not whole.
+        """
+        ...
+
     def check_room(self, size: int | None) -> None:
         """Looks whether the work folder's disk has room for ``size`` more bytes.
 

@@ -11,6 +11,7 @@ from sluicegate.core.errors import IllegalMove
 __all__ = [
     "MEDIA_MOVES",
     "MediaJob",
+    "MediaNews",
     "MediaOptions",
     "MediaResult",
     "MediaState",
@@ -78,6 +79,7 @@ class MediaOptions:
         video_quality: CRF 0 to 51.
         max_resolution: ``best`` or the shorter side in pixels as text.
         clip_start, clip_end: seconds, or None.
+        own_storage: the request named the storage itself; a retry goes there, too.
     """
 
     container: str = "mp4"
@@ -100,6 +102,7 @@ class MediaOptions:
     wait_for_video: bool = False
     webhook_url: str | None = None
     enable_progress_webhook: bool = False
+    own_storage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,18 @@ class MediaResult:
     upload_retries: int = 0
     actual_quality: str | None = None
     source_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaNews:
+    """How far a job is in a step; see ``MediaJob``."""
+
+    job_id: UUID
+    step: MediaStep
+    progress: float
+    bytes_done: int
+    bytes_total: int | None
+    speed: float | None
 
 
 @dataclass(frozen=True, slots=True)

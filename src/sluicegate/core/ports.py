@@ -27,7 +27,7 @@ from sluicegate.core.learned import LearnedRepository, RateRepository
 from sluicegate.core.looks import LookRepository
 from sluicegate.core.manifest import Manifest
 from sluicegate.core.media_batches import MediaBatchRepository
-from sluicegate.core.media_jobs import MediaJob, MediaState
+from sluicegate.core.media_jobs import MediaJob, MediaNews, MediaState
 from sluicegate.core.media_queue import MediaQueueRepository
 from sluicegate.core.media_usage import MediaUsageRepository
 from sluicegate.core.pacing import Priority
@@ -399,6 +399,10 @@ class MediaJobRepository(Protocol):
 
     async def update(self, job: MediaJob) -> MediaJob:
         """As ``JobRepository.update``; AlreadyExists when another job's file is stored under the same key."""
+        ...
+
+    async def advance(self, news: Sequence[MediaNews]) -> set[UUID]:
+        """Writes progress of jobs that are still in these steps; which, as those being changed now are left out."""
         ...
 
     async def of_batch(self, batch_id: UUID, *, limit: int, offset: int) -> list[MediaJob]:

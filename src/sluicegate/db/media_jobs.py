@@ -1,5 +1,6 @@
 """Media jobs in the database."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, Final
@@ -10,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.errors import AlreadyExists, Conflict, NotFound
-from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, MediaState, MediaStep
+from sluicegate.core.media_jobs import MediaJob, MediaNews, MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.ports import Change
+from sluicegate.db.media_news import ADVANCE, as_news
 from sluicegate.db.notices import NOTIFY, notice
 from sluicegate.db.rows import columns_of, first, new, new_values, page_bounds
 from sluicegate.db.schema import MEDIA_IS_ACTIVE, MEDIA_IS_ADMITTED, media_jobs
@@ -110,6 +112,11 @@ class MediaJobs:
                 "The job was changed by somebody else at the same time.", action="Read it again, then retry."
             )
         return replace(after, updated_at=row["updated_at"])
+
+    async def advance(self, news: Sequence[MediaNews]) -> set[UUID]:
+        """See the port."""
+        rows = await self._connection.execute(ADVANCE, {"news": json.dumps(as_news(news))})
+        return {row.id for row in rows}
 
     async def unfinished(self, *, limit: int, after: UUID | None = None, admitted: bool = False) -> list[MediaJob]:
         """See the port."""

@@ -59,9 +59,14 @@ class Extraction:
     on_facts: Callable[[MediaFacts], None]
     on_progress: Callable[[Progress], None]
     facts: MediaFacts | None = None
+    reading: str | None = field(default=None, repr=False)
     fetched: Fetched | None = None
     refused: Refused | None = None
     _decoder: msgspec.json.Decoder[Report] = field(default_factory=lambda: msgspec.json.Decoder(Report), repr=False)
+
+    def start_over(self) -> None:
+        """Forgets what a child has told that got nowhere."""
+        self.facts = self.reading = self.fetched = self.refused = None
 
     def line(self, line: bytes) -> None:
         """Takes one line of the child's output."""
@@ -71,7 +76,7 @@ class Extraction:
             raise InternalError("The extraction child wrote something that is no report.") from error
         match report:
             case Understood():
-                self.facts = report.facts
+                self.facts, self.reading = report.facts, report.reading
                 self.on_facts(report.facts)
             case Progress():
                 self.on_progress(report)

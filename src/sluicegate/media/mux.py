@@ -18,6 +18,7 @@ from sluicegate.media.formats import (
     quality_word,
     video_arguments,
 )
+from sluicegate.media.matching import matching
 from sluicegate.media.probe import MediaStreams, duration_of, probe_end, probe_file
 
 __all__ = ["shape"]
@@ -46,17 +47,14 @@ async def shape(
     """
     begun = time.monotonic()
     container = container_of_options(options)
-    source = await _inspect(ffmpeg, fetched, options, folder)
-    await _check_clip(ffmpeg, fetched, options, folder)
     result = folder / f"shaped.{container.name}"
-    part = folder / f"shaping.{container.name}"
     meter = _Meter(on_progress, _seconds(fetched, options))
-    with opened([track.path for track in fetched.tracks]) as handles:
-        arguments = _arguments(ffmpeg, fetched, options, container, source, handles)
-        await ffmpeg.run([*arguments, f"file:{part}"], folder=folder, handles=handles, on_line=meter.line)
-    made = await probe_end(ffmpeg, part, folder=folder)
-    _check(made, source)
-    part.replace(result)
+    made = await matching(ffmpeg, fetched, options, container, folder)
+    if made is not None:
+        _pass(fetched.tracks[0].path, result)
+        source = made
+    else:
+        source, made = await _convert(ffmpeg, fetched, options, folder, container, result, meter)
     size = result.stat().st_size
     meter.finish(size)
     return ShapedMedia(
@@ -64,8 +62,8 @@ async def shape(
         size=size,
         container=container.name,
         media_type=container.media_type,
-        native_video_codec=native_word(source.streams.video),
-        native_audio_codec=native_word(source.streams.audio),
+        native_video_codec=native_word(source.video),
+        native_audio_codec=native_word(source.audio),
         video_codec=made.video,
         audio_codec=made.audio,
         width=made.width,
@@ -74,6 +72,34 @@ async def shape(
         duration=round(made.last, 3),
         mux_ms=round((time.monotonic() - begun) * 1000),
     )
+
+
+def _pass(path: Path, result: Path) -> None:
+    """A second name for the same bytes: the first stays, so that a run after a crash finds what was fetched."""
+    result.unlink(missing_ok=True)
+    result.hardlink_to(path)
+
+
+async def _convert(
+    ffmpeg: Ffmpeg,
+    fetched: FetchedMedia,
+    options: MediaOptions,
+    folder: Path,
+    container: Container,
+    result: Path,
+    meter: "_Meter",
+) -> tuple[MediaStreams, MediaStreams]:
+    """Writes the result; what the source has, and what the result has."""
+    source = await _inspect(ffmpeg, fetched, options, folder)
+    await _check_clip(ffmpeg, fetched, options, folder)
+    part = folder / f"shaping.{container.name}"
+    with opened([track.path for track in fetched.tracks]) as handles:
+        arguments = _arguments(ffmpeg, fetched, options, container, source, handles)
+        await ffmpeg.run([*arguments, f"file:{part}"], folder=folder, handles=handles, on_line=meter.line)
+    made = await probe_end(ffmpeg, part, folder=folder)
+    _check(made, source)
+    part.replace(result)
+    return source.streams, made
 
 
 async def _inspect(ffmpeg: Ffmpeg, fetched: FetchedMedia, options: MediaOptions, folder: Path) -> _Source:

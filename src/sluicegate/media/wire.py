@@ -20,6 +20,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         max_bytes: of all files together.
         max_entries: of a collection.
         max_seconds: of a broadcast, None records until it ends.
+        reading: what another child has just read on the page, None to read it now.
     """
 
     url: str
@@ -37,6 +38,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 0
     max_entries: int = 0
     max_seconds: int | None = None
+    reading: str | None = None
 
     def __repr__(self) -> str:
         """Without the address and the proxy, which may hold tokens."""
@@ -44,9 +46,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Understood(msgspec.Struct, frozen=True, tag="understood"):
-    """The page is understood; ``direct_url`` is set when it is no page but a file."""
+    """The page is understood; ``reading`` lets another child fetch its media without reading it again."""
 
     facts: MediaFacts
+    reading: str | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):

@@ -1,6 +1,8 @@
 """The media workshop: probe, fetch and shape in child processes. Implements ``core.media.MediaWorkshop``."""
 
 import asyncio
+import contextlib
+import functools
 import hashlib
 import os
 import shutil
@@ -42,10 +44,12 @@ from sluicegate.media.direct import DirectReader
 from sluicegate.media.extract import Extraction, checked_url, extract
 from sluicegate.media.ffmpeg import Ffmpeg
 from sluicegate.media.mux import shape
+from sluicegate.media.readings import Readings
 from sluicegate.media.rooms import WorkRooms
 from sluicegate.media.sniff import HEAD_BYTES, container_of
 from sluicegate.media.spares import Spares
 from sluicegate.media.subtitles import as_webvtt
+from sluicegate.media.whole_file import write_whole
 from sluicegate.media.wire import Order, Progress
 from sluicegate.net.forward_proxy import Traffic
 
@@ -107,6 +111,7 @@ class Workshop:
     ) -> None:
         self._direct = direct
         self._spares = spares
+        self._readings = Readings()
         self._rooms = WorkRooms(root)
         self._root = root
         self._lease = lease
@@ -134,6 +139,7 @@ class Workshop:
         with tempfile.TemporaryDirectory(prefix="probe-", dir=self._root) as folder:
             limits = self._child_limits(self._limits.probe_seconds, memory=2 * _GIB)
             await self._extract(url, MediaOptions(), Path(folder), limits, extraction, fetch=False)
+        self._readings.keep(url, extraction.reading)
         return _present(extraction.facts)
 
     async def is_page(self, url: str) -> bool:
@@ -145,13 +151,17 @@ class Workshop:
     async def open_direct(self, url: str) -> AsyncIterator[DirectBytes | None]:
         """See ``MediaWorkshop.open_direct``."""
         checked_url(url)
-        if self._direct is None:
+        if self._direct is None or self._readings.knows(url):
             yield None
             return
         async with self._direct.open(url) as source:
             if source is not None and (source.file.size or 0) > self._limits.media_bytes:
                 raise UnsafeSource("The media is larger than allowed.")
             yield source
+
+    async def keep(self, direct: DirectBytes, folder: Path, *, on_progress: OnProgress) -> Path:
+        """See ``MediaWorkshop.keep``."""
+        return await write_whole(direct, folder, on_progress)
 
     def check_room(self, size: int | None) -> None:
         """See ``MediaWorkshop.check_room``."""
@@ -175,8 +185,7 @@ class Workshop:
         if (done := await asyncio.to_thread(_earlier, note)) is not None:
             return done
         extraction = Extraction(on_facts=on_facts or (lambda _: None), on_progress=_translated(on_progress))
-        limits = self._child_limits(self._limits.fetch_seconds, memory=2 * _GIB)
-        await self._extract(url, options, folder, limits, extraction, fetch=True, max_bytes=max_bytes)
+        await self._fetched(url, options, folder, extraction, max_bytes)
         fetched = await asyncio.to_thread(_collected, extraction, folder)
         if fetched.subtitle is not None:
             fetched = replace(fetched, subtitle=await as_webvtt(self._ffmpeg, fetched.subtitle, folder=folder))
@@ -189,6 +198,22 @@ class Workshop:
         """See ``MediaWorkshop.shape``."""
         return await shape(self._ffmpeg, fetched, options, folder, on_progress)
 
+    async def _fetched(
+        self, url: str, options: MediaOptions, folder: Path, extraction: Extraction, max_bytes: int | None
+    ) -> None:
+        """Fetches what was read a moment ago, if it was; a reading that leads nowhere is read again."""
+        limits = self._child_limits(self._limits.fetch_seconds, memory=2 * _GIB)
+        reading = self._readings.take(url)
+        fetch = functools.partial(
+            self._extract, url, options, folder, limits, extraction, fetch=True, max_bytes=max_bytes
+        )
+        if reading is not None:
+            with contextlib.suppress(ExtractionFailed, MediaRestricted, NoMedia):
+                await fetch(reading=reading)
+                return
+            extraction.start_over()
+        await fetch()
+
     async def _extract(
         self,
         url: str,
@@ -199,6 +224,7 @@ class Workshop:
         *,
         fetch: bool,
         max_bytes: int | None = None,
+        reading: str | None = None,
     ) -> None:
         most = min(self._limits.media_bytes, max_bytes or self._limits.media_bytes)
         traffic = Traffic(limit=most + _DOCUMENT_BYTES)
@@ -220,6 +246,7 @@ class Workshop:
                 max_bytes=most,
                 max_entries=self._limits.entries,
                 max_seconds=options.max_duration,
+                reading=reading,
             )
             try:
                 await extract(order, limits, extraction, self._spares)

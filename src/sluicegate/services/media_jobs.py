@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from sluicegate.core.blocklist import OPEN_GATE, ContentGate
-from sluicegate.core.errors import Conflict, IllegalMove
+from sluicegate.core.errors import Conflict, IllegalMove, NotFound
 from sluicegate.core.media_batches import BatchState, MediaBatch
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.media_targets import LOCAL_STORAGE, MediaTargets
@@ -80,6 +80,7 @@ class MediaJobService:
         """
         await self._gate.check_link(link.url)
         target = storage or await self._targets.current(user_id)
+        options = replace(options, own_storage=storage is not None)
         job = replace(self._job(user_id, Draft(link, options), target), priority=_SINGLE + priority)
         async with self._transactions() as tx:
             await check_quota(tx, user_id)
@@ -101,6 +102,8 @@ class MediaJobService:
         target = storage or await self._targets.current(user_id)
         now = self._clock.now()
         first = drafts[0].options
+        own = storage is not None
+        drafts = [replace(draft, options=replace(draft.options, own_storage=own)) for draft in drafts]
         state = BatchState.PAUSED if paused else BatchState.PROCESSING
         batch = MediaBatch(
             uuid4(), user_id, state, len(drafts), now, source_url, folder=first.folder, webhook_url=first.webhook_url
@@ -164,7 +167,10 @@ class MediaJobService:
             return await self._settling.end(tx, told, MediaState.FAILED, silent=True)
 
     async def retry(self, user_id: UUID, job_id: UUID) -> MediaJob:
-        """Makes a new job like one that failed; the old one stays as it is. Storage is where files go now.
+        """Makes a new job like one that failed; the old one stays as it is.
+
+        Storage is where files go now, unless the request had named its own: then it is that one, as long as it is
+        there.
 
         Raises:
             NotFound: unknown or foreign job.
@@ -175,7 +181,7 @@ class MediaJobService:
         if old.state not in {MediaState.FAILED, MediaState.WARNING}:
             raise IllegalMove("Only failed or warning jobs can be retried")
         await self._gate.check_link(old.url)
-        target = await self._targets.current(user_id)
+        target = await self._own(old) or await self._targets.current(user_id)
         job = self._job(user_id, Draft(WebLink(old.url), old.options), target)
         job = replace(job, enqueued_at=job.created_at, priority=_SINGLE, retry_of=old.id)
         async with self._transactions() as tx:
@@ -234,6 +240,15 @@ class MediaJobService:
     async def target(self, user_id: UUID, wanted: Mapping[str, Any]) -> str:
         """The storage that a request names for its own file. Raises InvalidInput."""
         return await self._targets.inline(user_id, wanted)
+
+    async def _own(self, job: MediaJob) -> str | None:
+        if job.storage is None or not job.options.own_storage:
+            return None
+        try:
+            await self._targets.prefix(job.storage)
+        except NotFound:
+            return None
+        return job.storage
 
     async def _add(self, tx: UnitOfWork, jobs: Sequence[MediaJob]) -> None:
         await tx.media_jobs.add_all(jobs)

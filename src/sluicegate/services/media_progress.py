@@ -1,22 +1,24 @@
-"""Progress of a running media job: noted in memory as it comes, written to the row about once a second."""
+"""Progress of running media jobs: noted in memory as it comes, written about once a second, all jobs at once."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
+from sluicegate.core.errors import SluicegateError
 from sluicegate.core.media import MediaProgress
 from sluicegate.core.media_events import ProgressStage
-from sluicegate.core.media_jobs import MediaJob, MediaStep
-from sluicegate.core.ports import UnitOfWork, UnitOfWorkFactory
+from sluicegate.core.media_jobs import MediaJob, MediaNews, MediaStep
+from sluicegate.core.ports import UnitOfWorkFactory
 from sluicegate.services.media_settling import MediaSettling
 
 __all__ = ["Meter", "ProgressWriter"]
 
 _WRITE_EVERY: Final = 1.0
-_WRITES_PER_SECOND: Final = 50
+_ROWS_PER_SECOND: Final = 200
 """Of all jobs of this process together: with hundreds at work each is written less often."""
 _SHARE: Final = {MediaStep.DOWNLOADING: (0.0, 0.7), MediaStep.MUXING: (0.7, 0.95), MediaStep.UPLOADING: (0.95, 1.0)}
 """How much of the bar each step takes; a convention for people, not a measurement."""
@@ -41,6 +43,7 @@ class Meter:
     done: int = 0
     total: int | None = None
     speed: float | None = None
+    written: tuple[int, float] = (0, 0.0)
 
     def note(self, progress: MediaProgress) -> None:
         """Called by whoever does the work."""
@@ -61,6 +64,16 @@ class Meter:
             job, step=self.step, progress=progress, bytes_done=self.done, bytes_total=self.total, speed=self.speed
         )
 
+    def news(self, job_id: UUID) -> MediaNews:
+        """The same without the job; it counts as written from now on."""
+        self.written = (self.done, self.fraction)
+        return MediaNews(job_id, self.step, round(self.overall, 4), self.done, self.total, self.speed)
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is more to tell than was written."""
+        return self.written != (self.done, self.fraction)
+
 
 class ProgressWriter:
     """Writes steps and progress of jobs, and tells the stages they reach."""
@@ -68,38 +81,39 @@ class ProgressWriter:
     def __init__(self, transactions: UnitOfWorkFactory, settling: MediaSettling) -> None:
         self._transactions = transactions
         self._settling = settling
-        self._active = 0
+        self._meters: dict[UUID, Meter] = {}
+        self._writing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def step(self, job_id: UUID, step: MediaStep) -> AsyncIterator[Meter]:
         """The job is in ``step`` inside the block; a block that ends well has completed it."""
         meter = Meter(step)
         await self._write(job_id, meter, _BEGINS[step])
-        writer = asyncio.create_task(self._write_often(job_id, meter))
-        self._active += 1
+        self._meters[job_id] = meter
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_often())
         try:
             yield meter
         finally:
-            self._active -= 1
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            del self._meters[job_id]
+            if not self._meters:
+                self._writing.cancel()
+                self._writing = None
         if step in _ENDS:
             await self._write(job_id, meter, _ENDS[step])
 
-    async def _write_often(self, job_id: UUID, meter: Meter) -> None:
-        written = (meter.done, meter.fraction)
+    async def _write_often(self) -> None:
         while True:
-            await asyncio.sleep(max(_WRITE_EVERY, self._active / _WRITES_PER_SECOND))
-            if (meter.done, meter.fraction) != written:
-                written = (meter.done, meter.fraction)
-                await self._write(job_id, meter, None)
+            await asyncio.sleep(max(_WRITE_EVERY, len(self._meters) / _ROWS_PER_SECOND))
+            news = [meter.news(job_id) for job_id, meter in self._meters.items() if meter.changed]
+            # The database may be away for a moment; the next look tells more than this one.
+            with contextlib.suppress(SluicegateError):
+                if news:
+                    async with self._transactions() as tx:
+                        await tx.media_jobs.advance(news)
 
-    async def _write(self, job_id: UUID, meter: Meter, stage: ProgressStage | None) -> None:
+    async def _write(self, job_id: UUID, meter: Meter, stage: ProgressStage) -> None:
         async with self._transactions() as tx:
             job = await tx.media_jobs.get(job_id, lock=True)
             if not job.state.over:
-                await self._put(tx, await tx.media_jobs.update(meter.on(job)), stage)
-
-    async def _put(self, tx: UnitOfWork, job: MediaJob, stage: ProgressStage | None) -> None:
-        if stage is not None:
-            await self._settling.reached(tx, job, stage)
+                await self._settling.reached(tx, await tx.media_jobs.update(meter.on(job)), stage)

@@ -97,20 +97,21 @@ class MediaWork:
             limits = await tx.limits.get(job.user_id)
         began = self._clock.monotonic()
         async with self._workshop.open_direct(job.url) as direct:
-            await self._note(job.id, precheck_duration_ms=self._since(began))
+            looked_ms = self._since(began)
             if direct is not None and _as_it_is(direct, job.options):
-                await self._stream(job, direct, limits)
+                await self._stream(job, direct, limits, looked_ms)
                 return
+        await self._note(job.id, precheck_duration_ms=looked_ms)
         await self._by_children(job, limits)
 
-    async def _stream(self, job: MediaJob, direct: DirectBytes, limits: UserLimits) -> None:
-        """From the host straight to the storage: the file is what was asked for already."""
+    async def _stream(self, job: MediaJob, direct: DirectBytes, limits: UserLimits, looked_ms: int) -> None:
+        """From the host to the storage, straight if it is a bucket: the file is what was asked for already."""
         facts = MediaFacts(title=job.result.title or direct.name or None, direct=direct.file)
         await self._accept(job, facts, job.options, limits)
         began = self._clock.monotonic()
         async with self._progress.step(job.id, MediaStep.DOWNLOADING) as meter:
-            claimed = await self._claim_key(job.id, facts.title, job.options.container)
-            stored, retries = await self._send(job, claimed.stored_key or "", direct, meter)
+            key = await self._claim_key(job, facts.title, job.options.container, version=direct.version)
+            stored, retries = await self._send(job, key, direct, meter)
         crash_point(CrashPoint.KEPT)
         total_ms = self._since(began)
         # The two sides take turns waiting for each other; what was not spent on the host was spent on the storage.
@@ -124,6 +125,7 @@ class MediaWork:
             upload_duration_ms=total_ms - download_ms,
             mux_duration_ms=0,
             metadata_duration_ms=0,
+            precheck_duration_ms=(job.result.precheck_duration_ms or 0) + looked_ms,
             download_strategy="direct",
             download_retries=job.result.download_retries + direct.retries,
             upload_retries=job.result.upload_retries + retries,
@@ -134,11 +136,14 @@ class MediaWork:
 
     async def _send(self, job: MediaJob, key: str, direct: DirectBytes, meter: Meter) -> tuple[StoredObject, int]:
         storage = self._storages.get(job.storage or LOCAL_STORAGE)
-        log = _MemoryLog()
         if job.stored_key == key and (kept := await _kept(storage, key)) and kept.size == direct.file.size:
             # An earlier run has died between the last byte and the verdict.
             return kept, 0
-        await self._same_version(job, key, direct, log)
+        if job.storage in {None, LOCAL_STORAGE}:
+            return await self._save(job, key, direct, meter)
+        log = _MemoryLog()
+        if job.attempts > 1:
+            await self._same_version(job, key, direct, log)
 
         async def bytes_from(start: int) -> AsyncIterator[bytes]:
             began, done = self._clock.monotonic(), start
@@ -152,9 +157,16 @@ class MediaWork:
         # What arrived stays after an error: the job's next try goes on with it, and the sweep drops it when none comes.
         return await _patiently(lambda: storage.send(key, bytes_from, size=direct.file.size, log=log))
 
+    async def _save(self, job: MediaJob, key: str, direct: DirectBytes, meter: Meter) -> tuple[StoredObject, int]:
+        """By way of the job's folder, which outlives a crash and is emptied with the job, then moved."""
+        self._workshop.check_room(None)
+        path = await self._workshop.keep(direct, self._workshop.folder(job.id), on_progress=meter.note)
+        storage = self._storages.get(LOCAL_STORAGE)
+        return await _patiently(lambda: storage.adopt(key, path, size=direct.file.size or 0))
+
     async def _same_version(self, job: MediaJob, key: str, direct: DirectBytes, log: UploadLog) -> None:
         """Drops what an earlier try has stored of another version of the file, or of one that cannot be told apart."""
-        if job.attempts > 1 and (direct.version is None or direct.version != job.result.source_version):
+        if direct.version is None or direct.version != job.result.source_version:
             await self._storages.get(job.storage or LOCAL_STORAGE).abandon(key, log)
         async with self._transactions() as tx:
             found = await tx.media_jobs.get(job.id, lock=True)
@@ -264,8 +276,7 @@ class MediaWork:
     ) -> tuple[dict[str, str | None], int]:
         """Stores the file under a key that was written down first, so that a second run finds its own file."""
         title = job.result.title or fetched.facts.title
-        claimed = await self._claim_key(job.id, title, shaped.container)
-        key = claimed.stored_key or ""
+        key = await self._claim_key(job, title, shaped.container)
         storage = self._storages.get(job.storage or LOCAL_STORAGE)
         _, retries = await _patiently(lambda: storage.adopt(key, shaped.path, size=shaped.size))
         stem = key.rpartition(".")[0]
@@ -282,18 +293,18 @@ class MediaWork:
             await _patiently(lambda: storage.adopt(key, path, size=size))
         return key
 
-    async def _claim_key(self, job_id: UUID, title: str | None, extension: str) -> MediaJob:
-        """Gives the job's file a name that no other job's file has."""
-        async with self._transactions() as tx:
-            job = await tx.media_jobs.get(job_id)
+    async def _claim_key(self, job: MediaJob, title: str | None, extension: str, *, version: str | None = None) -> str:
+        """Gives the job's file a name that no other job's file has; with it the version of the file is noted."""
         if job.stored_key is not None:
-            return job
+            return job.stored_key
         storage = job.storage or LOCAL_STORAGE
         for key in media_keys(job, title, extension, await self._targets.prefix(storage)):
             try:
                 async with self._transactions() as tx:
-                    job = await tx.media_jobs.get(job_id, lock=True)
-                    return await tx.media_jobs.update(replace(job, storage=storage, stored_key=key))
+                    found = await tx.media_jobs.get(job.id, lock=True)
+                    result = replace(found.result, source_version=version or found.result.source_version)
+                    await tx.media_jobs.update(replace(found, storage=storage, stored_key=key, result=result))
+                    return key
             except AlreadyExists:
                 continue
         raise InternalError("No free name was found for the file.")

@@ -21,6 +21,7 @@ from sluicegate.services.media_pages import MediaPageService
 from sluicegate.services.media_queue import MediaQueueService
 from sluicegate.services.media_run import MediaRunService
 from sluicegate.services.media_settling import MediaSettling
+from sluicegate.services.media_transactions import PatientTransactions
 from sluicegate.services.media_usage import MediaUsageService
 from sluicegate.services.media_work import MediaSlots, MediaWork
 from sluicegate.services.playback import LinkSigner
@@ -78,7 +79,8 @@ async def media_parts(
         cores = os.cpu_count() or 1
         reading = FairSlots(settings.media_readers or max(2 * cores, 4))
         slots = MediaSlots(reading, FairSlots(settings.media_converters or cores), FairSlots(settings.media_uploads))
-        work = MediaWork(transactions, workshop, storages, targets, slots, settling, clock, gate)
+        patient = PatientTransactions(transactions)
+        work = MediaWork(patient, workshop, storages, targets, slots, settling, clock, gate)
         places = Places(settings.media_active, settings.media_per_user, settings.media_per_host)
         yield MediaParts(
             jobs=MediaJobService(transactions, signer, storages, targets, settling, clock, gate),
@@ -87,5 +89,5 @@ async def media_parts(
             # A few places of their own: requests do not wait behind downloads of hours.
             pages=MediaPageService(workshop, FairSlots(max(cores, 2)), gate),
             queue=MediaQueueService(transactions, places, clock),
-            run=MediaRunService(transactions, workshop, work, settling, clock),
+            run=MediaRunService(patient, workshop, work, settling, clock),
         )

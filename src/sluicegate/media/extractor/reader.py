@@ -3,6 +3,7 @@
 # ruff: noqa: ANN401  (yt-dlp has no types)
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -77,7 +78,7 @@ class PageReader(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
 
     def read(self) -> dict[str, Any]:
         """yt-dlp's dictionary of the page; of a collection the first item when media is to be fetched."""
-        info = self.extract_info(self._order.url, download=False)
+        info = self._handed_over() or self.extract_info(self._order.url, download=False)
         if self._order.fetch and info and info.get("_type") == "playlist":
             info = next(iter(info.get("entries") or ()), None)
             if not info:
@@ -85,6 +86,23 @@ class PageReader(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         if not info:
             raise Refusal(ExtractionFailed("The page was read, but nothing came of it."))
         return dict(info)
+
+    def reading(self, info: dict[str, Any]) -> str | None:
+        """``info`` for another child's ``read``; None when it is a collection, holds nothing yet, or cannot travel."""
+        if info.get("_type", "video") != "video" or not (info.get("requested_formats") or info.get("url")):
+            return None
+        kept = {name: value for name, value in info.items() if not name.startswith(("_", "requested_"))}
+        try:
+            return json.dumps(kept, allow_nan=False)
+        except (TypeError, ValueError):
+            return None
+
+    def _handed_over(self) -> dict[str, Any] | None:
+        """What another child has read, with formats chosen anew for this order."""
+        if self._order.reading is None:
+            return None
+        found: dict[str, Any] | None = self.process_ie_result(json.loads(self._order.reading), download=False)
+        return found
 
     def _choose(self, context: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """yt-dlp's format selection over the formats that can be fetched safely."""

@@ -25,7 +25,9 @@ def perform(order: Order, report: Callable[[Report], None]) -> None:
     with PageReader(order) as reader:
         info = reader.read()
         direct = direct_file(reader, info)
-        report(Understood(facts=facts_of(info, direct=direct, max_entries=order.max_entries)))
+        reading = None if order.fetch or direct else reader.reading(info)
+        facts = facts_of(info, direct=direct, max_entries=order.max_entries)
+        report(Understood(facts=facts, reading=reading))
         if order.fetch:
             report(_fetch(reader, order, info, report, begun))
 
