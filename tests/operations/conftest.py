@@ -12,6 +12,7 @@ import pytest
 from tests.faults.server import COMMAND, Server
 
 SECONDS = 120.0
+PASSPHRASE = "correct horse battery"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ async def furnished(server: Server) -> dict[str, str]:
     await server.start(options=("--sandbox",))
     account = await server.cli(
         "accounts", "add", "--provider", "realdebrid", "--token", "sandbox-rotated", "--user", "home",
-        "--proxy", "http://127.0.0.1:9", "--no-check",
+        "--proxy", "http://1.1.1.1:9", "--no-check",
     )  # fmt: skip
     plain = await server.cli(
         "accounts", "add", "--provider", "torbox", "--token", "sandbox-rotated", "--user", "home"

