@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Redirect
 
-from sluicegate.core.errors import NotFound, SluicegateError
+from sluicegate.core.errors import ForbiddenAddress, NotFound, SluicegateError
 from sluicegate.core.feeds import INTERVAL_DEFAULT, INTERVAL_MAX, INTERVAL_MIN, PollReport, Quality, Verdict
 from sluicegate.core.keys import KeyKind
 from sluicegate.services.feeds import FeedChange
@@ -162,7 +162,8 @@ def _change(form: Form, *, needed: bool) -> FeedChange:
 
 def _refuse(form: Form, error: SluicegateError) -> None:
     """Notes an error at its field, without the name that the API has for it."""
-    name = _FIELDS.get(error.field or "", error.field or "")
+    field = "url" if isinstance(error, ForbiddenAddress) else error.field or ""
+    name = _FIELDS.get(field, field)
     words = sentence(error).removeprefix(f"{error.field}: ") if error.field else sentence(error)
     form.errors[name if name in form.values else ""] = words[:1].upper() + words[1:]
 

@@ -140,4 +140,5 @@ def refuse(form: Form, error: InvalidInput) -> None:
         field, words = "webhook_url", "Progress is told to a receiver: name one."
     for name, label in _LABELS.items():
         words = words.replace(name, label, 1) if words.startswith(name) else words
-    form.errors[field if field in _TEXTS or field in ADVANCED else ""] = words
+    # What is said of no option is said of the link: it is blocked, or leads where nothing may be fetched.
+    form.errors[field if field in _TEXTS or field in ADVANCED else "url"] = words
