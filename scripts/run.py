@@ -22,6 +22,8 @@ def main() -> None:
         if made.returncode != 0:
             sys.exit(made.returncode)  # the command has said why on stderr
         print(f"your key: {made.stdout.strip()}", flush=True)
+        # The server itself makes the link, at each start until somebody has used one.
+        print("your first sign-in: open the link below, after 'nobody has signed in yet'; it works once", flush=True)
     os.execv(COMMAND, [COMMAND, "serve", "--data-dir", str(DATA)])
 
 

@@ -101,8 +101,10 @@ class World:
         async with self.transactions() as tx:
             return await tx.jobs.page(user_id, limit=500, offset=0)
 
-    async def ready(self, user_id: UUID, name: str, *paths: str, size: int = GIB, kind: str = "torrent") -> Job:
-        """A ready job with files, each of an equal share of ``size``."""
+    async def ready(
+        self, user_id: UUID, name: str, *paths: str, size: int = GIB, kind: str = "torrent", stored: bool = True
+    ) -> Job:
+        """A ready job with files, each of an equal share of ``size``; we have copies of those that are ``stored``."""
         now = self.clock.now()
         info_hash = hashlib.sha1(f"{name}{paths}{user_id}".encode(), usedforsecurity=False).hexdigest()
         uri = f"magnet:?xt=urn:btih:{info_hash}" if kind == "torrent" else "https://host.example/file"
@@ -124,7 +126,7 @@ class World:
             await tx.jobs.add(job)
             files = [JobFile(uuid4(), job.id, n, path, size // len(shares)) for n, path in enumerate(shares)]
             await tx.files.replace(job.id, files)
-            for file in files:
+            for file in files if stored else ():
                 await tx.files.stored(file.id, storage="local", key=f"{job.id}/{file.index}", size=file.size)
         return job
 

@@ -9,6 +9,7 @@ from tests.feeds.conftest import GIB
 from tests.net.wire import answer, hang
 
 from sluicegate.core.keys import KeyKind
+from sluicegate.services.preferences import PreferenceService
 
 
 @pytest.fixture
@@ -265,3 +266,26 @@ async def test_the_configure_page_has_no_script_and_its_form_makes_a_link(world)
         assert (await visitor.post(form["action"], content=b"key=" + b"a" * 10_000)).status_code == 413
     labels = [key.label for key in await world.keys.page(user) if key.kind is KeyKind.STREMIO]
     assert labels == ["<b>Sofa</b>"]
+
+
+async def test_the_preferred_quality_comes_first_and_what_vanished_can_be_left_out(world, addon):
+    user, client = addon
+    knows(world, "tt0000955", "Quiet Film", 2011)
+    await world.ready(user, "Quiet.Film.2011.720p.WEB", "a720.mkv", size=GIB)
+    await world.ready(user, "Quiet.Film.2011.2160p.BluRay", "a2160.mkv", size=9 * GIB)
+    gone = await world.ready(user, "Quiet.Film.2011.1080p.WEB", "a1080.mkv", size=2 * GIB, stored=False)
+    path, preferences = "movie/tt0000955", PreferenceService(world.transactions)
+    assert await names(client, path) == ["a2160.mkv", "a1080.mkv", "a720.mkv"]
+    await preferences.change(user, {"preferred_quality": "1080p"})
+    assert await names(client, path) == ["a1080.mkv", "a2160.mkv", "a720.mkv"]
+    async with world.transactions() as tx:
+        assert await tx.jobs.mark_missing([gone.id], world.clock.now(), "Its provider does not list it.") == 1
+    assert await names(client, path) == ["a1080.mkv", "a2160.mkv", "a720.mkv"], "nobody asked for it to be hidden"
+    await preferences.change(user, {"hide_uncached": True, "preferred_quality": "4k"})
+    assert await names(client, path) == ["a2160.mkv", "a720.mkv"]
+    shown = (await client.get("/catalog/other/library.json")).json()["metas"]
+    assert len(shown) == 2
+    async with world.transactions() as tx:
+        (file,) = await tx.files.page(gone.id)
+        await tx.files.stored(file.id, storage="local", key="kept/a1080.mkv", size=file.size)
+    assert await names(client, path) == ["a2160.mkv", "a1080.mkv", "a720.mkv"], "an own copy plays at once"

@@ -53,3 +53,7 @@ class TaskOverviewRepository(Protocol):
     async def workers(self) -> list[WorkerAtWork]:
         """The busiest first; at most 100."""
         ...
+
+    async def living(self) -> int:
+        """How many workers are there, at work or not."""
+        ...

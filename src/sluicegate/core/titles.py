@@ -76,6 +76,7 @@ class ReadyLibrary(Protocol):
         words: tuple[str, ...] = (),
         with_files: bool = False,
         torrents_from: int | None = None,
+        at_once: bool = False,
     ) -> list[LibraryEntry]:
         """Newest first.
 
@@ -86,6 +87,7 @@ class ReadyLibrary(Protocol):
             words: all of them occur, whatever their case, in the job's name or in one file's path.
             with_files: whether the files come along.
             torrents_from: only torrents of at least so many bytes.
+            at_once: only what plays at once: not what vanished from its provider and has no copy of our own.
         """
         ...
 

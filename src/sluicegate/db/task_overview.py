@@ -27,6 +27,14 @@ _WORKERS: Final = text(
     GROUP BY queue_manager_id ORDER BY tasks DESC, id LIMIT 100"""  # noqa: S608
 )
 
+_LIVING: Final = text(
+    # A worker's own lock (``TaskSteps.take_back``) is the only one that a connection keeps while it does nothing.
+    """SELECT count(DISTINCT (lock.classid, lock.objid)) AS living
+    FROM pg_locks AS lock JOIN pg_stat_activity AS activity USING (pid)
+    WHERE lock.locktype = 'advisory' AND lock.granted AND activity.state = 'idle'
+        AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+)
+
 
 class TaskOverview:
     """Implements ``core.task_overview.TaskOverviewRepository``."""
@@ -41,3 +49,7 @@ class TaskOverview:
     async def workers(self) -> list[WorkerAtWork]:
         """See the port."""
         return [WorkerAtWork(**row) for row in await many(self._connection, _WORKERS)]
+
+    async def living(self) -> int:
+        """See the port."""
+        return int((await self._connection.execute(_LIVING)).scalar_one())

@@ -70,6 +70,7 @@ class ReadyJobs:
         words: tuple[str, ...] = (),
         with_files: bool = False,
         torrents_from: int | None = None,
+        at_once: bool = False,
     ) -> list[LibraryEntry]:
         """See the port."""
         limit, offset = page_bounds(limit, offset)
@@ -78,6 +79,8 @@ class ReadyJobs:
             statement = statement.where(_says(word))
         if torrents_from is not None:
             statement = statement.where(jobs.c.source_kind == str(SourceKind.TORRENT), jobs.c.size >= torrents_from)
+        if at_once:
+            statement = statement.where(or_(jobs.c.missing_since.is_(None), _has_own_copy()))
         statement = statement.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit).offset(offset)
         rows = await many(self._connection, statement)
         found = await self._files([row["job_id"] for row in rows]) if with_files else {}
@@ -102,6 +105,10 @@ def _ready(user_id: UUID) -> Select[Any]:
     return select(*_COLUMNS).where(
         jobs.c.user_id == user_id, jobs.c.state == str(JobState.READY), jobs.c.removed_at.is_(None)
     )
+
+
+def _has_own_copy() -> ColumnElement[bool]:
+    return select(files.c.id).where(files.c.job_id == jobs.c.id, files.c.stored_key.is_not(None)).exists()
 
 
 def _says(word: str) -> ColumnElement[bool]:

@@ -7,9 +7,9 @@ asked for once (``TitleService``). Nothing about the library is told to anybody.
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sluicegate.core.files import JobFile
@@ -35,6 +35,8 @@ _WORD: Final = re.compile(r"[^\W_]+")
 _CONTRACTED: Final = re.compile("\\w*['\u2019]\\w*")
 _LEFT_OUT: Final = frozenset({"a", "an", "and", "the"})
 """Words that some write and some do not."""
+_QUALITIES: Final = {"1080p": {"1080p"}, "4k": {"2160p", "4k", "uhd"}}
+"""What names say for each quality that a user can prefer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,27 @@ class _Title:
     year: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Tastes:
+    """A user's preferences about lists.
+
+    Attributes:
+        at_once: leave out what would have to be downloaded first.
+        quality: ``1080p`` or ``4k`` is shown before everything else; otherwise the best comes first.
+    """
+
+    at_once: bool
+    quality: str
+
+    @classmethod
+    def read(cls, chosen: Mapping[str, Any]) -> "_Tastes":
+        return cls(bool(chosen.get("hide_uncached")), str(chosen.get("preferred_quality") or "any"))
+
+    def order(self, item: Playable) -> tuple[bool, int, int]:
+        """Larger for what is shown earlier."""
+        return item.release.resolution.lower() in _QUALITIES.get(self.quality, ()), item.release.rank, item.file.size
+
+
 class StremioService:
     """Answers for one user at a time."""
 
@@ -76,7 +99,8 @@ class StremioService:
         if search.strip() and not words:
             return []
         async with self._transactions() as tx:
-            entries = await tx.ready.page(user_id, limit=PAGE, offset=skip, words=words)
+            tastes = _Tastes.read(await tx.preferences.get(user_id))
+            entries = await tx.ready.page(user_id, limit=PAGE, offset=skip, words=words, at_once=tastes.at_once)
         return await asyncio.to_thread(lambda: [(entry, parse_release(entry.name)) for entry in entries])
 
     async def entry(self, user_id: UUID, job_id: UUID) -> tuple[LibraryEntry, Release, list[Playable]]:
@@ -87,14 +111,16 @@ class StremioService:
 
     async def streams(self, user_id: UUID, wanted: Wanted) -> list[Playable]:
         """Files that play what is wanted, best first; none is a good answer, too."""
-        spelled = await self._candidates(user_id, (wanted.imdb_id,))
+        async with self._transactions() as tx:
+            tastes = _Tastes.read(await tx.preferences.get(user_id))
+        spelled = await self._candidates(user_id, (wanted.imdb_id,), tastes)
         titles = await asyncio.to_thread(_taught, spelled, wanted)
         title = await self._titles.find(wanted.imdb_id, wanted.kind)
         if title is not None:
             titles.append(_Title(title.name, title.year))
-        named = [await self._candidates(user_id, _needles(one.name)) for one in titles]
+        named = [await self._candidates(user_id, _needles(one.name), tastes) for one in titles]
         entries = {entry.job_id: entry for entry in [*spelled, *(entry for some in named for entry in some)]}
-        return await asyncio.to_thread(_matching, list(entries.values()), wanted, titles)
+        return await asyncio.to_thread(_matching, list(entries.values()), wanted, titles, tastes)
 
     async def play(self, user_id: UUID, job_id: UUID, file_id: UUID, viewer: Viewer) -> str:
         """Where the file plays: at this server, unless the user chose direct links. Raises as ``stream_link``."""
@@ -103,11 +129,13 @@ class StremioService:
         )
         return answer.url
 
-    async def _candidates(self, user_id: UUID, words: tuple[str, ...]) -> list[LibraryEntry]:
+    async def _candidates(self, user_id: UUID, words: tuple[str, ...], tastes: "_Tastes") -> list[LibraryEntry]:
         if not words:
             return []
         async with self._transactions() as tx:
-            return await tx.ready.page(user_id, limit=_CANDIDATES_MAX, words=words, with_files=True)
+            return await tx.ready.page(
+                user_id, limit=_CANDIDATES_MAX, words=words, with_files=True, at_once=tastes.at_once
+            )
 
 
 def is_playable(file: JobFile) -> bool:
@@ -160,7 +188,9 @@ def _needles(title: str) -> tuple[str, ...]:
     return tuple(sorted(plain or words or title_key(title).split(), key=lambda word: (-len(word), word))[:3])
 
 
-def _matching(entries: Iterable[LibraryEntry], wanted: Wanted, titles: Sequence[_Title]) -> list[Playable]:
+def _matching(
+    entries: Iterable[LibraryEntry], wanted: Wanted, titles: Sequence[_Title], tastes: _Tastes
+) -> list[Playable]:
     found: list[Playable] = []
     for entry in entries:
         job = parse_release(_without_ids(entry.name))
@@ -171,7 +201,7 @@ def _matching(entries: Iterable[LibraryEntry], wanted: Wanted, titles: Sequence[
                 found.append(Playable(entry, file, release))
     if wanted.kind is TitleKind.MOVIE:
         found = _main_files(found)
-    found.sort(key=lambda item: (item.release.rank, item.file.size), reverse=True)
+    found.sort(key=tastes.order, reverse=True)
     return found[:_STREAMS_MAX]
 
 

@@ -18,11 +18,14 @@ class BackgroundWork:
     """What is in the queue now.
 
     Attributes:
+        living: workers that are there.
+        workers: those of them with tasks at work.
         swept_at: when the look for jobs without a task last began or ended; None before the first one.
     """
 
     kinds: Sequence[KindOfTask]
     workers: Sequence[WorkerAtWork]
+    living: int
 
     @property
     def swept_at(self) -> datetime | None:
@@ -39,4 +42,5 @@ class TaskOverviewService:
     async def now(self) -> BackgroundWork:
         """Kinds of tasks and workers."""
         async with self._transactions() as tx:
-            return BackgroundWork(await tx.task_overview.kinds(), await tx.task_overview.workers())
+            overview = tx.task_overview
+            return BackgroundWork(await overview.kinds(), await overview.workers(), await overview.living())

@@ -130,7 +130,7 @@ class PreferencesBody(msgspec.Struct, kw_only=True):
         proxy_kind: which one of several.
         preferred_quality: ``1080p``, ``4k`` or ``any``.
         max_file_size_bytes: larger content is refused.
-        hide_uncached: whether lists leave out what would have to be downloaded first.
+        hide_uncached: whether Stremio is not shown what would have to be downloaded again first.
         playback: ``direct``, ``proxied``, or null for the usual way of each surface.
         bind_address: whether links of this server work only from the address that asked for them.
         plain_proxy_links: whether links of the stream proxy are plain instead of encrypted.

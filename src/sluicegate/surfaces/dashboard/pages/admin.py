@@ -6,7 +6,6 @@ from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from sluicegate import __version__
 from sluicegate.surfaces.dashboard.frame import Frame
 from sluicegate.surfaces.dashboard.pages import admin_addons, admin_audit, admin_users
 from sluicegate.surfaces.dashboard.services import DashboardServices
@@ -27,7 +26,6 @@ async def page(request: _Request, services: _Services) -> Response[str]:
     return _FRAME.page(
         request,
         "admin.html",
-        version=__version__,
         findings=await operator.findings(),
         work=await operator.tasks.now(),
         engines=operator.engines(),
