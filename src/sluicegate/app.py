@@ -19,6 +19,7 @@ from sluicegate.wiring.dashboard import setup_link
 from sluicegate.wiring.installation import Installation, open_installation
 from sluicegate.wiring.log import configure_logging
 from sluicegate.wiring.sandbox import sandbox_server
+from sluicegate.wiring.settled import settle
 from sluicegate.wiring.web import make_app
 from sluicegate.wiring.worker import running_worker
 
@@ -52,6 +53,7 @@ async def serve(settings: Settings) -> None:
             await stack.enter_async_context(installation.gateway.running(installation.database.access_changes))
             await stack.enter_async_context(installation.people.running(installation.database.access_changes))
             await stack.enter_async_context(_web(installation, listener, stop))
+            settle()
             print(f"ready {_url(listener, settings.host)}", flush=True)  # noqa: T201
             if (link := await setup_link(installation)) is not None:
                 print(f"nobody has signed in yet; the first one does here: {link}", file=sys.stderr, flush=True)  # noqa: T201

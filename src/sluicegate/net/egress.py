@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Final
 
 import structlog
@@ -146,10 +146,8 @@ class Egress:
         Raises:
             ForbiddenAddress: the address is private, special or malformed, and not on the allow-list.
         """
-        try:
-            reason = self.policy.refusal(ip_address(address), port)
-        except ValueError:
-            reason = "malformed"
+        found = literal(address)
+        reason = self.policy.refusal(found, port) if found is not None else "malformed"
         if reason is not None:
             raise ForbiddenAddress(f"The address is refused: {reason}.")
 

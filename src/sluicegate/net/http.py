@@ -48,6 +48,8 @@ _BODY_MAX: Final = 8 * 1024 * 1024
 _HOPS_MAX: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CONNECT_SECONDS: Final = 10.0
+_NO_LIMITS: Final = aiohttp.ClientTimeout(total=None)
+"""For whole answers, whose time is limited around everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class Http:
         pairs, body = encode(headers, json=json, form=form, multipart=multipart, content=content)
         full_url = with_query(url, params)
         target = read_url(full_url)
-        route = _Route(trusted, read_proxy(proxy), follow, aiohttp.ClientTimeout(total=None), provider)
+        route = _Route(trusted, read_proxy(proxy), follow, _NO_LIMITS, provider)
         pairs = self._defaults(pairs, ACCEPT_ENCODING)
         try:
             async with (

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sluicegate.core.errors import SluicegateError
@@ -95,6 +96,7 @@ class GatewayLimits:
             raise GatewayRefused(ProblemCode.RATE_LIMITED, "Too many requests; wait a minute.")
 
 
+@lru_cache(4096)
 def _network(address: str) -> str:
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
