@@ -2,5 +2,11 @@
 # Runs every test. Extra arguments go to pytest: make test ARGS="-k magnets".
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# The dashboard is tested in a real browser; whoever may install it gets it, everybody else is told by the tests.
+if [ -z "$(command -v chromium chromium-browser google-chrome | head -n 1)" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  export DEBIAN_FRONTEND=noninteractive
+  { timeout 120 apt-get update -qq && timeout 480 apt-get install -y -qq --no-install-recommends chromium; } >/dev/null ||
+    echo "chromium could not be installed; the tests of the dashboard will fail" >&2
+fi
 # Two test processes: a file stays in one of them, so session fixtures (database, server) are made twice at most.
 exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-2}" --dist loadfile "$@"

@@ -33,11 +33,11 @@ _TOUCH = "UPDATE jobs SET progress = least(progress + 0.001, 1), version = versi
 @contextlib.contextmanager
 def _ours() -> Iterator[Measure]:
     with data_folder() as data, serving(data) as product:
-        asyncio.run(_fill(product))
+        asyncio.run(fill(product))
         yield lambda: asyncio.run(_measure(product))
 
 
-async def _fill(product: Product) -> None:
+async def fill(product: Product) -> None:
     """The rows, past the API; a tenth of them changes afterwards, as jobs do while they are in flight."""
     async with EmbeddedPostgres(product.data / "postgres") as postgres:
         connection = await Connector(embedded=postgres).connect()

@@ -45,6 +45,10 @@ async def enter(request: _Request, services: _Services) -> Response[str] | Redir
     if not form.errors:
         try:
             services.attempts.check(peer)
+        except RateLimited:
+            form.errors[""] = "Too many wrong attempts came from this address. Try again in a minute."
+            return await _sign_in_page(request, services, form, after)
+        try:
             return await _let_in(request, services, name, password, code, after)
         except (AccessDenied, RateLimited) as error:
             services.attempts.failed(peer)
