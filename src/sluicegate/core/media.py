@@ -244,6 +244,7 @@ class DirectBytes(Protocol):
         name: what it is called, without an extension; "" without a name.
         version: what the host calls this version of it, None when it does not.
         streams: what its first bytes tell.
+        ranges: the host sends parts of it.
         retries: requests that had to be repeated.
         received: bytes so far.
         waited: seconds spent waiting for the host.
@@ -252,6 +253,7 @@ class DirectBytes(Protocol):
     file: DirectFile
     name: str
     version: str | None
+    ranges: bool
     retries: int
     received: int
     waited: float
@@ -312,6 +314,16 @@ class MediaWorkshop(Protocol):
         Raises:
             UpstreamError, SizeMismatch, StorageFull, StorageUnavailable: it is not whole.
         """
+        ...
+
+    async def cut(
+        self, direct: DirectBytes, options: MediaOptions, folder: Path, *, on_progress: OnProgress
+    ) -> FetchedMedia | None:
+        """Fetches the part of a plain file that holds the clip of ``options``; None when the whole is needed."""
+        ...
+
+    def can_cut(self, direct: DirectBytes, options: MediaOptions) -> bool:
+        """Whether ``options`` ask for a clip, and the file and its host allow ``cut``."""
         ...
 
     def check_room(self, size: int | None) -> None:

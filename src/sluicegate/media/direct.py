@@ -36,6 +36,7 @@ class DirectSource:
         name: what the host or the address calls it, as one safe segment without its extension; "" without a name.
         version: a strong validator, None without one.
         streams: what its first bytes tell.
+        ranges: the host sends parts of it.
         retries: requests that had to be repeated.
         received: bytes so far, of all calls together.
         waited: seconds spent waiting for the host.
@@ -46,6 +47,7 @@ class DirectSource:
         self.file = DirectFile(answer.url, container_of(head) or "", int(size) if size.isdecimal() else None)
         self.name = _name(answer)
         self.streams: HeadStreams = streams_of(self.file.container, head)
+        self.ranges = (answer.headers.get("accept-ranges") or "").strip().lower() == "bytes"
         self.retries = 0
         self.received = 0
         self.waited = 0.0

@@ -1,4 +1,4 @@
-"""Runs ffmpeg: input only through an open file descriptor, output only into the job's folder, no network at all."""
+"""Runs ffmpeg: input through an open file descriptor or a port of ours, output into the job's folder, nothing else."""
 
 import errno
 import os
@@ -58,17 +58,29 @@ class Ffmpeg:
             )
         ]  # fmt: skip
 
+    def input_at(self, url: str, before: Sequence[str]) -> list[str]:
+        """Arguments that read ``url``, a file of our own on the loopback, with its own times counted from zero."""
+        only = ("-protocol_whitelist", "http,tcp", "-format_whitelist", _DEMUXERS)
+        return ["-copyts", "-start_at_zero", *only, *before, "-i", url]
+
     async def run(
-        self, arguments: Sequence[str], *, folder: Path, handles: Sequence[int], on_line: Callable[[bytes], None]
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        handles: Sequence[int],
+        on_line: Callable[[bytes], None],
+        port: int | None = None,
     ) -> Ending:
-        """Runs ffmpeg and returns when it has succeeded.
+        """Runs ffmpeg and returns when it has succeeded; ``port`` is the only one it may connect to.
 
         Raises:
             ConversionFailed: it cannot read or write this.
             UnsafeSource: over the limit of time or size.
             StorageFull: the disk has no space left.
         """
-        command = confined(self._limits.confinement(folder, ()), self._program, [*_QUIET, *arguments])
+        ports = () if port is None else (port,)
+        command = confined(self._limits.confinement(folder, ports), self._program, [*_QUIET, *arguments])
         ending = await run_child(
             command, folder=folder, wall_seconds=self._limits.wall_seconds, on_line=on_line, keep_open=handles
         )

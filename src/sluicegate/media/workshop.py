@@ -40,6 +40,7 @@ from sluicegate.core.media import (
 )
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.media.child import ChildLimits
+from sluicegate.media.cutting import can_cut, cut
 from sluicegate.media.direct import DirectReader
 from sluicegate.media.extract import Extraction, checked_url, extract
 from sluicegate.media.ffmpeg import Ffmpeg
@@ -162,6 +163,16 @@ class Workshop:
     async def keep(self, direct: DirectBytes, folder: Path, *, on_progress: OnProgress) -> Path:
         """See ``MediaWorkshop.keep``."""
         return await write_whole(direct, folder, on_progress)
+
+    def can_cut(self, direct: DirectBytes, options: MediaOptions) -> bool:
+        """See ``MediaWorkshop.can_cut``."""
+        return can_cut(direct, options)
+
+    async def cut(
+        self, direct: DirectBytes, options: MediaOptions, folder: Path, *, on_progress: OnProgress
+    ) -> FetchedMedia | None:
+        """See ``MediaWorkshop.cut``."""
+        return await cut(self._ffmpeg, direct, options, folder, on_progress)
 
     def check_room(self, size: int | None) -> None:
         """See ``MediaWorkshop.check_room``."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.crash_points import CrashPoint, crash_point
-from sluicegate.core.errors import AlreadyExists, InternalError, ObjectMissing, Retry, StorageError
+from sluicegate.core.errors import AlreadyExists, InternalError, ObjectMissing, Retry, StorageError, UnsafeSource
 from sluicegate.core.media import (
     DirectBytes,
     FetchedMedia,
@@ -101,8 +101,10 @@ class MediaWork:
             if direct is not None and _as_it_is(direct, job.options):
                 await self._stream(job, direct, limits, looked_ms)
                 return
+            options = capped(job.options, limits)
+            clip = None if direct is None else await self._cut(job, direct, options, limits)
         await self._note(job.id, precheck_duration_ms=looked_ms)
-        await self._by_children(job, limits)
+        await self._by_children(job, options, limits, clip)
 
     async def _stream(self, job: MediaJob, direct: DirectBytes, limits: UserLimits, looked_ms: int) -> None:
         """From the host to the storage, straight if it is a bucket: the file is what was asked for already."""
@@ -173,10 +175,25 @@ class MediaWork:
             result = replace(found.result, source_version=direct.version)
             await tx.media_jobs.update(replace(found, result=result))
 
-    async def _by_children(self, job: MediaJob, limits: UserLimits) -> None:
-        options = capped(job.options, limits)
+    async def _cut(
+        self, job: MediaJob, direct: DirectBytes, options: MediaOptions, limits: UserLimits
+    ) -> FetchedMedia | None:
+        """The part of a plain file that a clip needs; None when there is no clip, or only the whole can be had."""
+        if not self._workshop.can_cut(direct, options):
+            return None
+        await self._accept(job, MediaFacts(title=direct.name or None), options, limits)
+        self._workshop.check_room(None)
+        async with self._slots.reading.hold(job.user_id), self._progress.step(job.id, MediaStep.DOWNLOADING) as meter:
+            found = await self._workshop.cut(direct, options, self._workshop.folder(job.id), on_progress=meter.note)
+        if found is not None and limits.max_bytes is not None and found.size > limits.max_bytes:
+            raise UnsafeSource("The media is larger than allowed.")
+        return found
+
+    async def _by_children(
+        self, job: MediaJob, options: MediaOptions, limits: UserLimits, clip: FetchedMedia | None
+    ) -> None:
         folder = self._workshop.folder(job.id)
-        fetched = await self._fetch(job, options, folder, limits)
+        fetched = clip or await self._fetch(job, options, folder, limits)
         crash_point(CrashPoint.FETCHED)
         await self._learnt(job.id, fetched)
         async with self._slots.converting.hold(job.user_id) as waited:
