@@ -4,7 +4,7 @@ PY ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo run test check lint types imports bench mutation docs lock clean
+.PHONY: help setup demo run test check lint types imports bench screenshots mutation docs lock clean package audit
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,12 +39,21 @@ imports: setup
 bench: setup ## measure: medians and ratios, as a table and as JSON in .bench/
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+screenshots: setup ## pictures of the dashboard in docs/images, from the running product (needs chromium)
+	@$(BIN)/python scripts/screenshots.py
+
 mutation: setup ## change one word of an adapter at a time and print how many changes the tests notice (ARGS="torbox")
 	@$(BIN)/python scripts/mutation.py $(ARGS)
 
 docs: setup ## the documentation as a site in site/; nothing in it is loaded from another host
 	@$(BIN)/python scripts/write_docs.py --check
 	@$(BIN)/zensical build --strict --clean
+
+package: setup ## wheel, sdist and bill of materials in dist/; the wheel is tried in a clean environment
+	@bash scripts/package.sh
+
+audit: setup ## known vulnerabilities of what is locked; needs the network
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \

@@ -134,10 +134,11 @@ async def bytes_of_a_film(sandbox: str) -> str:
     """A few seconds of moving picture, kept by the sandbox; the digest."""
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film.webm"
+        picture = ["-f", "lavfi", "-i", "mandelbrot=s=960x540:r=25:end_scale=0.1", "-t", "6"]
+        coding = ["-c:v", "libvpx", "-b:v", "1M", "-deadline", "realtime", "-cpu-used", "8"]
         process = await asyncio.create_subprocess_exec(
-            imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i",
-            "mandelbrot=s=960x540:r=25:end_scale=0.1", "-t", "4", "-c:v", "libvpx", "-b:v", "1M", "-deadline", "realtime", "-cpu-used", "8", str(film),
-        )  # fmt: skip
+            imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *picture, *coding, str(film)
+        )
         assert await process.wait() == 0
         async with (
             aiohttp.ClientSession() as session,
@@ -168,7 +169,7 @@ async def pictures(page: Page, url: str) -> None:
     await shoot(page, "job")
     await page.get_by_role("link", name="Play").first.click()
     video = page.locator("video")
-    await video.click()
+    await video.evaluate("(video) => video.play()")
     async with asyncio.timeout(_MINUTE):
         while not await video.evaluate("(video) => video.currentTime > 1"):
             await asyncio.sleep(0.1)
