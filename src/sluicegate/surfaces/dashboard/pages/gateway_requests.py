@@ -1,5 +1,6 @@
 """Requests: what add-ons did with one's keys, page by page, and charts by add-on and by provider."""
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,11 +71,11 @@ async def page(
     )
     charts = None
     if before is None and not addon:
-        charts = _charts(
-            await services.gateway.audit.usage(user_id, days=_DAYS),
-            await services.gateway.audit.provider_usage(user_id, days=_DAYS),
-            datetime.now(UTC).date(),
+        points, answers = await asyncio.gather(
+            services.gateway.audit.usage(user_id, days=_DAYS),
+            services.gateway.audit.provider_usage(user_id, days=_DAYS),
         )
+        charts = _charts(points, answers, datetime.now(UTC).date())
     keys = {key.id: key.label or f"pk_{key.prefix}…" for key in await services.gateway.keys.page(user_id)}
     return _FRAME.page(
         request,
