@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import hmac
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,9 +11,12 @@ import pytest
 from sluicegate.core.accounts import AccountState
 from sluicegate.core.addons import AddonState
 from sluicegate.core.gateway import PROVIDERS
+from sluicegate.core.keys import KeyKind
 from sluicegate.core.policies import Subject, Verdict
+from sluicegate.services import gateway_access
 from sluicegate.services.gateway_limits import RateAllowance
 from sluicegate.surfaces.gateway.application import BASE
+from sluicegate.surfaces.gateway.operations import OPERATIONS
 
 ACCOUNT = "/canonical/account"
 PROBLEM = {"type", "title", "status", "detail", "instance", "code"}
@@ -159,6 +164,62 @@ async def test_a_proxy_key_is_rotated_with_an_overlap_and_revoked_at_once(stage)
     for kept, text in ((old, key), (new, secret.reveal())):
         await stage.gateway.keys.revoke(user, kept.id)
         refused(await soon(stage, 401, key=text), 401, "rg.invalid_proxy_key")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KeyKind if kind is not KeyKind.PROXY])
+async def test_keys_of_other_kinds_are_no_proxy_keys(stage, kind):
+    """T32."""
+    user, _ = await stage.user("torbox")
+    _, secret = await stage.keys.create(user, kind)
+    refused(await stage.ask("GET", ACCOUNT, "torbox", key=secret.reveal()), 401, "rg.invalid_proxy_key")
+    assert not stage.twins.worlds["torbox"].calls
+
+
+async def test_an_overlap_ends_by_itself(stage):
+    """T32: expiry needs nobody's notice, and holds for a key that was let in a moment ago."""
+    user, key = await stage.user("torbox")
+    (old,) = await stage.gateway.keys.page(user)
+    _, secret = await stage.gateway.keys.rotate(user, old.id, overlap=timedelta(seconds=0.5))
+    refused(await soon(stage, 401, key=key), 401, "rg.invalid_proxy_key")
+    assert (await stage.ask("GET", ACCOUNT, "torbox", key=secret.reveal())).status_code == 200
+
+
+async def test_a_denied_caller_gets_nowhere(stage):
+    """T32: the user's policies hold for every operation and for the raw proxy, and deny wins over allow."""
+    user, key = await stage.user("torbox")
+    await stage.gateway.policies.add(user, Verdict.ALLOW, Subject.ADDRESS, "127.0.0.1")
+    await stage.gateway.policies.add(user, Verdict.DENY, Subject.ADDRESS, "127.0.0.0/8")
+    await soon(stage, 403, "rg.ip_access_denied", key=key)
+    calls = len(stage.twins.worlds["torbox"].calls)
+    doors = [(route.method, re.sub(r"\{\w+\}", "1", route.path)) for route in OPERATIONS]
+    for method, path in [*doors, ("GET", "/proxy/v1/api/user/me"), ("POST", "/proxy/v1/api/torrents/createtorrent")]:
+        refused(await stage.ask(method, path, "torbox", key=key), 403, "rg.ip_access_denied")
+    assert len(stage.twins.worlds["torbox"].calls) == calls
+
+
+async def test_secrets_are_compared_in_constant_time(stage, monkeypatch):
+    """T51: what is compared are digests of one length, also where there is no add-on to compare with."""
+    _, unapproved = await stage.gateway.addons.apply("waits-" + stage.addon)
+    compared: list[tuple[int, int]] = []
+    compare = hmac.compare_digest
+
+    def noted(ours: bytes, theirs: bytes) -> bool:
+        compared.append((len(ours), len(theirs)))
+        return compare(ours, theirs)
+
+    monkeypatch.setattr(gateway_access.hmac, "compare_digest", noted)
+    causes = [
+        ("nobody-" + stage.addon, stage.secret),
+        (stage.addon, "as_wrong"),
+        (stage.addon, stage.secret[:-1]),
+        (stage.addon, stage.secret + "x"),
+        ("waits-" + stage.addon, unapproved.reveal()),
+    ]
+    for slug, secret in causes:
+        compared.clear()
+        headers = {"x-relaygate-addon-id": slug, "x-relaygate-addon-secret": secret}
+        refused(await stage.ask("GET", ACCOUNT, "torbox", tokens="t", headers=headers), 401, "rg.invalid_developer")
+        assert compared == [(32, 32)], slug
 
 
 async def test_a_missing_vault_entry_is_that_providers_own_error(stage):
