@@ -18,6 +18,9 @@ from sluicegate.db.embedded import EmbeddedPostgres
 KEY = {"SLUICEGATE_BACKUP_PASSPHRASE": PASSPHRASE}
 FILM = bytes(range(256)) * 5_000
 
+# Each test runs about ten commands, and each command is a process that starts and stops a database.
+pytestmark = pytest.mark.timeout(600)
+
 
 async def small(data: Path, name: str) -> None:
     """An installation with one user, that does not run."""
@@ -54,12 +57,8 @@ async def test_a_running_installation_comes_back_with_its_jobs_accounts_keys_and
     done = await command("backup", target, "--files", "--data-dir", server.data, **KEY)
     assert done.code == 0, done.err
     raw = target.read_bytes()
-    for secret in (
-        (server.data / "master.key").read_text().strip(),
-        PASSPHRASE,
-        await server.key("library"),
-        "sandbox-b",
-    ):
+    master = (server.data / "master.key").read_text().strip()
+    for secret in (master, PASSPHRASE, await server.key("library"), "sandbox-b"):
         assert secret.encode() not in raw
     assert (FILM[:4096] in raw, target.stat().st_mode & 0o777) == (False, 0o600)
     again = await command("backup", target, "--data-dir", server.data, **KEY)

@@ -1,0 +1,57 @@
+"""Prints the part of requirements.lock that running Sluicegate needs, hashes included; with --sbom, as CycloneDX JSON.
+
+The lock says behind each package who asked for it; what only tests and documentation ask for is left out.
+"""
+
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DIRECT = "sluicegate (pyproject.toml)"
+
+
+def entries() -> dict[str, tuple[str, set[str]]]:
+    """Each package's name: its lines in the lock, and who asked for it."""
+    text = (ROOT / "requirements.lock").read_text()
+    found = {}
+    for block in re.split(r"(?m)^(?=[a-zA-Z0-9])", text):
+        if block.strip():
+            askers = re.findall(r"^    #(?: via|  ) +(\S.*)$", block, re.MULTILINE)
+            found[re.split(r"[=\[ ]", block, maxsplit=1)[0]] = (block, set(askers))
+    return found
+
+
+def runtime() -> dict[str, str]:
+    """The lock's lines of each package that is needed at run time."""
+    everything, needed = entries(), set()
+    while True:
+        more = {name for name, (_, askers) in everything.items() if askers & (needed | {DIRECT})} - needed
+        if not more:
+            return {name: block for name, (block, _) in everything.items() if name in needed}
+        needed |= more
+
+
+def bill_of_materials() -> dict[str, object]:
+    """CycloneDX 1.6: the product and what it is made of."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    product = {"type": "application", "name": project["name"], "version": project["version"],
+               "bom-ref": f"pkg:pypi/{project['name']}@{project['version']}"}  # fmt: skip
+    components = []
+    for name, block in runtime().items():
+        version = re.match(r"[^=]+==([^\s;\\]+)", block)[1]
+        purl = f"pkg:pypi/{name}@{version}"
+        hashes = [{"alg": "SHA-256", "content": digest} for digest in re.findall(r"sha256:([0-9a-f]{64})", block)]
+        components.append({"type": "library", "name": name, "version": version, "purl": purl, "bom-ref": purl,
+                           "hashes": hashes})  # fmt: skip
+    return {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "metadata": {"component": product},
+            "components": components}  # fmt: skip
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--sbom"]:
+        print(json.dumps(bill_of_materials(), indent=1))
+    else:
+        print("".join(runtime().values()), end="")

@@ -1,0 +1,201 @@
+"""Two web and two worker processes on one PostgreSQL; one of each is killed under load, and nothing shows for it.
+
+The processes share the database, reached by its address, and the data folder: the engines' downloads, stored files
+and the master key live there. Each job runs to its end once, and each event reaches its receiver under one id.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web as http
+from tests.faults.server import COMMAND, Server
+from tests.media.conftest import X264, ffmpeg, picture, tone
+from tests.media.site import Site
+
+from sluicegate.db.connector import Connector
+from sluicegate.db.embedded import EmbeddedPostgres
+
+JOBS = 12
+MEDIA = 6
+SECONDS = 300.0
+
+pytestmark = pytest.mark.timeout(900)
+
+
+class Process(Server):
+    """One of several processes; it is given its database by address."""
+
+    @property
+    def url_options(self) -> tuple[str, ...]:
+        return ("--database-url", self.environment["SLUICEGATE_DATABASE_URL"])
+
+    async def cli(self, *arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            COMMAND, *arguments, "--data-dir", str(self.data), *self.url_options,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=os.environ | self.environment,
+        )  # fmt: skip
+        async with asyncio.timeout(120):
+            out, err = await process.communicate()
+        assert process.returncode == 0, err.decode()
+        return out.decode().strip()
+
+
+@dataclass
+class Receiver:
+    """Takes webhooks and remembers each message by its id."""
+
+    url: str = ""
+    got: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+
+    async def take(self, request: http.Request) -> http.Response:
+        body = await request.json()
+        self.got.append((request.headers["webhook-id"], str(body["type"]), body))
+        return http.Response(status=204)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    taker = Receiver()
+    app = http.Application()
+    app.router.add_post("/hook", taker.take)
+    runner = http.AppRunner(app)
+    await runner.setup()
+    await http.TCPSite(runner, "127.0.0.1", 0).start()
+    taker.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield taker
+    await runner.cleanup()
+
+
+@dataclass
+class Fleet:
+    """The four processes."""
+
+    webs: list[Process]
+    workers: list[Process]
+    connector: Connector
+
+
+@pytest.fixture
+async def fleet() -> AsyncIterator[Fleet]:
+    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
+    async with EmbeddedPostgres(home / "postgres") as postgres:
+        environment = {
+            "SLUICEGATE_DATABASE_URL": f"postgresql://sluicegate:unused@/postgres?host={postgres.socket_dir}",
+            "SLUICEGATE_MEDIA_READERS": "1",
+        }
+        made = [Process(home / "data", environment) for _ in range(4)]
+        try:
+            # The first one runs the sandbox; the others find its address in the shared folder.
+            await made[0].start(options=("--role", "web", "--sandbox"))
+            await made[1].start(options=("--role", "web"))
+            for worker in made[2:]:
+                await worker.start(options=("--role", "worker"))
+            yield Fleet(made[:2], made[2:], Connector(embedded=postgres))
+        finally:
+            for process in made:
+                await process.stop()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    ffmpeg(*picture("320x180", 2), *tone(2), *X264, "-c:a", "aac", path)
+    return path
+
+
+async def test_one_of_each_is_killed_under_load(fleet: Fleet, receiver: Receiver, clip: Path):
+    first, second = fleet.webs
+    await first.cli("accounts", "add", "--provider", "torbox", "--token", "sandbox-fleet", "--user", "home")
+    await first.cli("webhooks", "add", receiver.url, "--user", "home")
+    for kind in ("library", "media"):
+        second._key[kind] = await first.key(kind)
+    hashes = [f"{number:040x}" for number in range(1, JOBS + 1)]
+    with Site.running() as site:
+        site.put("/slow.mp4", clip, drip=0.01)
+        accepted = await load(fleet, site, hashes[: JOBS // 2], range(MEDIA // 2))
+        # The second web process and one worker die while their jobs are at work.
+        await asyncio.gather(second.kill(), fleet.workers[0].kill())
+        more = await load(Fleet([first], fleet.workers, fleet.connector), site, hashes[JOBS // 2 :],
+                          range(MEDIA // 2, MEDIA))  # fmt: skip
+        await all_over(fleet, accepted, more, receiver)
+    await each_ran_once(fleet, receiver)
+
+
+Accepted = tuple[list[str], list[str]]
+
+
+async def load(fleet: Fleet, site: Site, hashes: list[str], pages: range) -> Accepted:
+    """Hands in library and media jobs, through every web process in turn; their ids."""
+    library, media = [], []
+    for number, info_hash in enumerate(hashes):
+        web = fleet.webs[number % len(fleet.webs)]
+        status, job = await web.call("POST", "/v1/torrents", {"magnet": f"magnet:?xt=urn:btih:{info_hash}"})
+        assert status in {200, 201, 202}, job
+        library.append(job["id"])
+    for number in pages:
+        web = fleet.webs[number % len(fleet.webs)]
+        page = site.page(f"/watch/{number}", '<video src="/slow.mp4"></video>')
+        status, job = await web.call("POST", "/jobs", {"url": page}, kind="media")
+        assert status == 200, job
+        media.append(job["job_id"])
+    return library, media
+
+
+async def all_over(fleet: Fleet, accepted: Accepted, more: Accepted, receiver: Receiver) -> None:
+    """Every accepted job ends well, asked at the process that is left, and is told of."""
+    left = fleet.webs[0]
+    for job_id in accepted[0] + more[0]:
+        job = await left.until(f"/v1/torrents/{job_id}", "status", {"ready", "failed", "cancelled"}, seconds=SECONDS)
+        assert job["status"] == "ready", job
+    over = {"Completed", "Failed", "Warning", "Skipped"}
+    for job_id in accepted[1] + more[1]:
+        job = await left.until(f"/jobs/{job_id}", "status", over, kind="media", seconds=SECONDS)
+        assert job["status"] == "Completed", job
+    _, listed = await left.call("GET", "/v1/torrents?limit=100")
+    assert Counter(job["id"] for job in listed["items"]) == Counter(accepted[0] + more[0])
+    async with asyncio.timeout(SECONDS):
+        while len({message for message, _, _ in receiver.got}) < await told(fleet):
+            await asyncio.sleep(0.2)
+
+
+async def each_ran_once(fleet: Fleet, receiver: Receiver) -> None:
+    """One transfer a torrent at the provider, one stored file a media job, one event of each kind a job."""
+    left = fleet.webs[0]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{left.sandbox}/_control/transfers?provider=torbox&token=sandbox-fleet") as answer,
+    ):
+        transfers = (await answer.json())["items"]
+    assert Counter(one["info_hash"] for one in transfers) == {f"{number:040x}": 1 for number in range(1, JOBS + 1)}
+    stored = [path for path in (left.data / "files" / "media").rglob("*") if path.is_file()]
+    assert len(stored) == MEDIA
+    connection = await fleet.connector.connect()
+    try:
+        twice = await connection.fetch(
+            "SELECT type, job_id, count(*) FROM webhook_events WHERE type <> 'job_progress' "
+            "GROUP BY type, job_id HAVING count(*) > 1"
+        )
+    finally:
+        await connection.close()
+    assert twice == []
+    by_id = {message: (kind, body) for message, kind, body in receiver.got}
+    assert len(by_id) == len({(kind, repr(body)) for kind, body in by_id.values()}), "an event has one id"
+
+
+async def told(fleet: Fleet) -> int:
+    """How many messages the log knows for the endpoint."""
+    connection = await fleet.connector.connect()
+    try:
+        return int(await connection.fetchval("SELECT count(DISTINCT event_id) FROM webhook_deliveries"))
+    finally:
+        await connection.close()
