@@ -82,6 +82,28 @@ async def test_kill_9_while_a_plain_file_streams_to_the_storage(server: Server, 
         await ended_right(server, accepted["job_id"])
 
 
+async def test_kill_9_while_a_plain_file_is_saved_here_and_the_restart_fetches_only_the_rest(server: Server):
+    body = bytes.fromhex("0000001c66747970") + b"isom" + bytes(16) + bytes(range(256)) * 8192
+    ranges = {"ETag": '"one"', "Accept-Ranges": "bytes"}
+    with Site.running() as site:
+        url = site.put("/large.mp4", body, headers=ranges, stops_at=1 << 20)
+        await server.start()
+        _, accepted = await server.call("POST", "/jobs", {"url": url}, kind="media")
+        kept = server.data / "media" / accepted["job_id"] / "plain"
+        async with asyncio.timeout(60):
+            while not kept.exists() or kept.stat().st_size < 1 << 19:
+                await asyncio.sleep(0.1)
+        await server.kill()
+        site.put("/large.mp4", body, headers=ranges)
+        site.log.clear()
+        await server.start()
+        await ended_right(server, accepted["job_id"])
+        assert next(path for path in (server.data / "files" / "media").rglob("*.mp4")).read_bytes() == body
+        begun = [int(headers["range"][6:-1]) for _, headers in site.log if headers.get("range", "").endswith("-")]
+        assert begun, site.log
+        assert min(begun) >= 1 << 19
+
+
 async def test_kill_9_in_mid_mux(server: Server, tmp_path: Path):
     film = tmp_path / "film.mp4"
     ffmpeg(*picture("1280x720", 8), *tone(8), *X264, "-c:a", "aac", film)

@@ -30,6 +30,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     drip: float = 0.0
     """Seconds between blocks of 1 KiB; the body never ends before the site does."""
+    stops_at: int | None = None
+    """So many bytes of the promised ones are sent, and then nothing for as long as the site runs."""
 
 
 class Site:
@@ -124,7 +126,9 @@ class Site:
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if request.command != "HEAD":
-            request.wfile.write(body)
+            request.wfile.write(body[: answer.stops_at])
+        if answer.stops_at is not None:
+            self.stopping.wait()
 
     def _drip(self, request: BaseHTTPRequestHandler, answer: Answer) -> None:
         body = answer.body() if callable(answer.body) else answer.body

@@ -181,8 +181,9 @@ class MediaJobService:
         if old.state not in {MediaState.FAILED, MediaState.WARNING}:
             raise IllegalMove("Only failed or warning jobs can be retried")
         await self._gate.check_link(old.url)
-        target = await self._own(old) or await self._targets.current(user_id)
-        job = self._job(user_id, Draft(WebLink(old.url), old.options), target)
+        own = await self._own(old)
+        options = replace(old.options, own_storage=own is not None)
+        job = self._job(user_id, Draft(WebLink(old.url), options), own or await self._targets.current(user_id))
         job = replace(job, enqueued_at=job.created_at, priority=_SINGLE, retry_of=old.id)
         async with self._transactions() as tx:
             await check_quota(tx, user_id)
