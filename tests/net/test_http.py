@@ -155,7 +155,9 @@ async def test_cancelling_closes_the_upstream_and_leaves_no_task(remote: Remote,
             await task
         assert await remote.closed()
     gc.collect()
-    assert {task for task in asyncio.all_tasks() if not task.done()} <= before
+    # Whatever the session's other servers begin meanwhile has nothing to do with us.
+    left = {task for task in asyncio.all_tasks() - before if not task.done()}
+    assert not [task for task in left if "aiohttp" in repr(task) or "sluicegate/net" in repr(task)]
 
 
 async def test_an_own_time_out_of_the_caller_stays_the_callers(remote: Remote, http: Http) -> None:

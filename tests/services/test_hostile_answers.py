@@ -18,7 +18,9 @@ from sluicegate.core.transfers import Transfer, TransferState
 from sluicegate.net.egress import Egress, EgressPolicy
 from sluicegate.net.http import Http
 from sluicegate.providers.memory import Content
+from sluicegate.services.absence import SyncRules
 from sluicegate.services.listing import list_all
+from sluicegate.services.sync import SyncService
 from sluicegate.wiring.providers import REMOTE
 
 GIB = 1 << 30
@@ -159,4 +161,9 @@ async def test_a_transfer_that_only_the_provider_says_is_gone_is_placed_again(ho
     monkeypatch.setattr("sluicegate.providers.memory.adapter.Memory.list_page", hiding)
     monkeypatch.setattr("sluicegate.providers.memory.adapter.Memory.get", gone)
     await house.sync.run("torbox", account.id)
+    waiting = await house.read(job.id)
+    assert (waiting.transfer_id, bool(waiting.missing)) == (job.transfer_id, True), "one look decides nothing"
+
+    later = SyncService(house.transactions, house.providers, house.clock, SyncRules(patience=0))
+    await later.run("torbox", account.id)
     assert (await house.read(job.id)).transfer_id == ""

@@ -367,6 +367,6 @@ async def test_thirty_active_magnets(sandbox: Caller, opened: Open) -> None:
 
 
 def test_what_alldebrid_has_not() -> None:
-    """``magnet/instant`` is gone, there is no choice of files, and links are no transfers."""
-    lacking = {Capability.AVAILABILITY, Capability.SELECT, Capability.WEB, Capability.NZB}
+    """``magnet/instant`` is gone, there is no choice of files and no pause, and links are no transfers."""
+    lacking = {Capability.AVAILABILITY, Capability.SELECT, Capability.WEB, Capability.NZB, Capability.CONTROL}
     assert AllDebrid.capabilities() == frozenset(Capability) - lacking

@@ -494,5 +494,5 @@ async def test_removal_takes_files_from_the_cloud(sandbox: Caller, opened: Open)
 
 
 def test_what_premiumize_has_not() -> None:
-    """The whole torrent is fetched."""
-    assert Premiumize.capabilities() == frozenset(Capability) - {Capability.SELECT}
+    """The whole torrent is fetched, and nothing pauses it."""
+    assert Premiumize.capabilities() == frozenset(Capability) - {Capability.SELECT, Capability.CONTROL}
