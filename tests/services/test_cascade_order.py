@@ -1,5 +1,6 @@
 """The cascade's order: own copies, cached accounts, the user's Torrin, the shared pool, own downloads, our engines."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from sluicegate.core.sources import WebLink
 from sluicegate.core.users import User
 from sluicegate.providers.memory import Content
 from sluicegate.services.account_pause import is_usable
+from sluicegate.services.account_probe import AccountProbe
+from sluicegate.services.shared_pool import shared_accounts
 
 
 @pytest.fixture
@@ -330,3 +333,42 @@ async def test_a_simulation_names_the_job_that_exists_and_a_condition_that_nobod
     small = parse_magnet(f"magnet:?xt=urn:btih:{'cd' * 20}&xl=9")
     nobody = await wide.simulate.simulate(user.id, small)
     assert (nobody.outcome, [step.rule for step in nobody.steps]) == ("nobody", ["only-cached"])
+
+
+async def test_the_shared_pool_is_asked_what_it_has_before_it_is_asked_to_take_something(wide: Wide):
+    """Its order is the operator's, but who has the content at once comes first; nothing is tried blindly."""
+    await pool(wide, "premiumize", "torbox", "alldebrid")
+    wide.providers.worlds["torbox"].define(HASH, Content(cached=True))
+    user = await wide.house.user()
+    await wide.prefer(user, only_cached=True)
+    told = await wide.simulate.simulate(user.id, parse_magnet(f"magnet:?xt=urn:btih:{HASH}"))
+    assert (told.outcome, told.rung.split(" (")[0]) == ("cached", "pool: torbox")
+    job = await wide.placed(await wide.house.job(user))
+    assert (job.provider, await asked(wide, job)) == ("torbox", ["torbox+"])
+    assert "submit_magnet" not in [call.operation for call in wide.providers.worlds["premiumize"].calls]
+
+
+async def test_the_shared_pool_is_not_asked_about_what_the_user_has(wide: Wide):
+    await pool(wide, "premiumize")
+    user = await wide.house.user()
+    await wide.account(user, "torbox")
+    wide.providers.worlds["torbox"].define(HASH, Content(cached=True))
+    assert (await wide.placed(await wide.house.job(user))).provider == "torbox"
+    assert wide.providers.worlds["premiumize"].calls == []
+
+
+async def test_many_jobs_at_once_are_one_question_to_an_account(wide: Wide):
+    await pool(wide, "premiumize")
+    user = await wide.house.user()
+    wide.providers.worlds["premiumize"].define(f"{7:040x}", Content(cached=True))
+    probe = AccountProbe(wide.house.transactions, wide.providers, wide.clock)
+    async with wide.house.transactions() as tx:
+        accounts = await shared_accounts(tx, user.id, wide.rules)
+    sources = [parse_magnet(f"magnet:?xt=urn:btih:{number:040x}") for number in range(1, 51)]
+    answers = await asyncio.gather(*(probe.answers(accounts, source) for source in sources))
+    assert [number for number, told in enumerate(answers, 1) if told[accounts[0].id].cached] == [7]
+    assert [call.operation for call in wide.providers.worlds["premiumize"].calls] == ["availability"]
+    wide.providers.worlds["premiumize"].fail("availability", UpstreamServerError("Down for a moment."))
+    sources = [parse_magnet(f"magnet:?xt=urn:btih:{number:040x}") for number in range(100, 103)]
+    answers = await asyncio.gather(*(probe.answers(accounts, source) for source in sources))
+    assert {told[accounts[0].id].error.code for told in answers} == {UpstreamServerError.code}

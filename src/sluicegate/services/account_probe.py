@@ -17,6 +17,7 @@ from sluicegate.core.ports import Clock, Providers, UnitOfWorkFactory
 from sluicegate.core.provider import Capability
 from sluicegate.core.sources import Magnet, Source, TorrentFile
 from sluicegate.services.account_pause import is_usable
+from sluicegate.services.availability_batches import AvailabilityBatches
 
 __all__ = ["AccountProbe", "Answer"]
 
@@ -55,7 +56,15 @@ class AccountProbe:
         self._transactions = transactions
         self._providers = providers
         self._clock = clock or SystemClock()
+        self._batches = AvailabilityBatches(self._ask)
         self._told: OrderedDict[tuple[UUID, str], tuple[float, Availability]] = OrderedDict()
+
+    async def answers_of(self, own: Sequence[Account], pool: Sequence[Account], source: Source) -> dict[UUID, Answer]:
+        """As ``answers``; the shared accounts are only asked when none of the user's own has it."""
+        answers = await self.answers(own, source)
+        if not any(answer.cached for answer in answers.values()):
+            answers |= await self.answers(pool, source)
+        return answers
 
     async def answers(self, accounts: Sequence[Account], source: Source) -> dict[UUID, Answer]:
         """An answer for each account that can be used; none at all for a source without a hash."""
@@ -74,7 +83,7 @@ class AccountProbe:
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(_DEADLINE):
-                answer = await self._ask(account, info_hash)
+                answer = await self._batches.ask(account, info_hash)
         except TimeoutError:
             error = UpstreamTimeout("It did not say in time whether it has this.", provider=account.provider)
             return Answer(None, error=error, latency_ms=self._elapsed(started))
@@ -83,12 +92,11 @@ class AccountProbe:
         self._remember(account.id, answer)
         return Answer(answer.cached, answer.size, latency_ms=self._elapsed(started))
 
-    async def _ask(self, account: Account, info_hash: str) -> Availability:
+    async def _ask(self, account: Account, hashes: Sequence[str]) -> Sequence[Availability]:
         async with self._transactions() as tx:
             credential = await tx.accounts.credential(account.id)
         async with self._providers.open(account.provider, credential, priority=Priority.BACKGROUND) as provider:
-            (answer,) = await provider.availability([info_hash])
-        return answer
+            return await provider.availability(hashes)
 
     async def _learned(self, provider: str, info_hash: str) -> Answer:
         async with self._transactions() as tx:

@@ -142,8 +142,9 @@ class CascadeService:
         async with self._transactions() as tx:
             own = await tx.accounts.page(attempt.job.user_id)
             pool = await shared_accounts(tx, attempt.job.user_id, self._rules)
-        answers = await self._probe.answers(own, attempt.source)
-        attempt.answers = [(Rung(each.provider, each), answers[each.id]) for each in own if each.id in answers]
+        answers = await self._probe.answers_of(own, pool, attempt.source)
+        asked = [Rung(each.provider, each) for each in own] + [Rung(each.provider, each, pool=True) for each in pool]
+        attempt.answers = [(rung, answers[rung.account_id]) for rung in asked if rung.account_id in answers]
         for rung, answer in attempt.answers:
             await self._told(attempt, rung, answer)
         size = attempt.job.size or known_size(attempt.source, answers.values())

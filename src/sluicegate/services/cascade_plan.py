@@ -112,7 +112,7 @@ def _own(given: Circumstances, usable: Sequence[Account]) -> dict[Group, list[St
 
 
 def _pool(given: Circumstances, providers: Providers) -> list[Step]:
-    """The shared accounts in the operator's order; its Torrin rests where the user has one."""
+    """The shared accounts in the operator's order, who has it first; its Torrin rests where the user has one."""
     needed = submission_capability(given.source)
     own_torrin = any(account.provider == _TORRIN and is_usable(account) for account in given.own)
     steps: list[Step] = []
@@ -126,7 +126,7 @@ def _pool(given: Circumstances, providers: Providers) -> list[Step]:
             elif provider == _TORRIN and own_torrin:
                 note = Note("skipped", "own-torrin-first", "You have a Torrin of your own.")
             steps.append(Step(Rung(provider, account, _cached(given, account), pool=True), note))
-    return steps
+    return sorted(steps, key=lambda step: step.rung.cached is not True)
 
 
 def _conditioned(step: Step, given: Circumstances) -> Step:

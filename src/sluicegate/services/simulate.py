@@ -94,9 +94,10 @@ class SimulateService:
         if copies:
             step = SimulatedStep("own copies", "accepted", "own-copies-first", "All its files are in the storage here.")
             return Simulation(info_hash, "ready", step.rung, step.words, sum(copy.size for copy in copies), (step,))
-        answers = await self._probe.answers(own, source)
+        answers = await self._probe.answers_of(own, pool, source)
         size = known_size(source, answers.values())
-        asked = [_asked(Rung(each.provider, each), answers[each.id]) for each in own if each.id in answers]
+        rungs = [Rung(each.provider, each) for each in own] + [Rung(each.provider, each, pool=True) for each in pool]
+        asked = [_asked(rung, answers[rung.account_id]) for rung in rungs if rung.account_id in answers]
         note = too_large(size, preferences)
         steps = plan(Circumstances(source, own, pool, answers, preferences, self._rules), self._providers)
         return _simulation(info_hash, size, asked, note, steps)
