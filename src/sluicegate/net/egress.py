@@ -121,6 +121,7 @@ class Egress:
         self._resolver: Resolver = resolver or self._system  # type: ignore[assignment]
         self._timeout = timeout
         self._monotonic = monotonic
+        self.hop_gate: Callable[[str], Awaitable[None]] | None = None
         self._checked: OrderedDict[tuple[str, int], tuple[float, tuple[str, ...]]] = OrderedDict()
         for allowance in self.policy.allowances:
             _log.info("egress.allowed", network=str(allowance))
@@ -134,6 +135,15 @@ class Egress:
         target = read_url(url)
         self.check_target(target)
         return target
+
+    async def check_hop(self, url: str) -> None:
+        """Refuses a place that nobody named when the work was accepted: behind a redirect, or asked for by a child.
+
+        Raises:
+            ContentBlocked: the operator does not want it, as the installation's ``hop_gate`` says.
+        """
+        if self.hop_gate is not None:
+            await self.hop_gate(url)
 
     def check_target(self, target: Target) -> None:
         """As ``check_url``, for a URL that is read already."""

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 import structlog
 
-from sluicegate.core.errors import ForbiddenAddress, SluicegateError, UpstreamTimeout
+from sluicegate.core.errors import ContentBlocked, ForbiddenAddress, SluicegateError, UpstreamTimeout
 from sluicegate.net.egress import Egress
 from sluicegate.net.relay import Traffic, relay
 from sluicegate.net.targets import read_authority, read_url
@@ -158,8 +158,9 @@ class ForwardProxy:
     async def _open(self, head: _Head, lease: _Lease) -> Streams:
         try:
             host, port = _destination(head)
+            await self._egress.check_hop(f"http://{f'[{host}]' if ':' in host else host}/")
             return await self._egress.connect(host, port, timeout=self._connect_timeout)
-        except ForbiddenAddress as error:
+        except (ContentBlocked, ForbiddenAddress) as error:
             lease.traffic.refused += 1
             _log.warning("forward_proxy.refused", reason=error.detail)
             raise _Refusal("403 Forbidden", f"{REFUSED_HEADER}: address") from None

@@ -205,6 +205,7 @@ class Http:
                     )
                 response.close()
                 target = read_url(location(request.target, place))
+                await self.egress.check_hop(target.url)
                 # The operator's trust ends at the origin that was named.
                 route = replace(route, trusted=route.trusted and target.origin == request.target.origin)
                 request = redirected(request, response.status, target, provider=route.provider)

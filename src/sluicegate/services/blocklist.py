@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ _FETCH_SECONDS: Final = 30.0
 _LOOK_EVERY: Final = 1.0
 """Seconds after which a process asks whether another one has read a newer list."""
 _BACK_OFF_MAX: Final = timedelta(days=1)
+_on_the_way_to_the_list: Final = ContextVar("on_the_way_to_the_list", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,11 @@ class BlocklistService:
             rules = await self.rules()
             rules.check_host(url)
             rules.check_names(names_of(WebLink(url)))
+
+    async def check_hop(self, url: str) -> None:
+        """As ``check_link``, for a place on the way; the way to the list itself is free."""
+        if not _on_the_way_to_the_list.get():
+            await self.check_link(url)
 
     async def check_job(self, info_hash: str, name: str, uri: str) -> None:
         """See ``check_source``."""
@@ -177,14 +184,18 @@ class BlocklistService:
             return replace(old, failures=old.failures + 1, error=f"{error.detail} {error.action}")
 
     async def _from_url(self, old: BlocklistCopy) -> BlocklistCopy:
-        found = await self._reader.read(
-            self._source,
-            limit=_SIZE_MAX,
-            seconds=_FETCH_SECONDS,
-            accept="text/plain, */*;q=0.5",
-            etag=old.etag if old.version else "",
-            last_modified=old.last_modified if old.version else "",
-        )
+        mark = _on_the_way_to_the_list.set(True)
+        try:
+            found = await self._reader.read(
+                self._source,
+                limit=_SIZE_MAX,
+                seconds=_FETCH_SECONDS,
+                accept="text/plain, */*;q=0.5",
+                etag=old.etag if old.version else "",
+                last_modified=old.last_modified if old.version else "",
+            )
+        finally:
+            _on_the_way_to_the_list.reset(mark)
         match found:
             case Document():
                 content = _text(found.body)

@@ -52,6 +52,7 @@ class HttpDocumentReader:
             if place.lower().startswith("magnet:"):
                 return Redirected(place)
             url = _joined(answer.url, place)
+            await self._http.egress.check_hop(url)
         raise ProtocolError("The address redirects too often.", action="Use the address that it leads to.")
 
 

@@ -51,7 +51,7 @@ def gateway_application(installation: Installation) -> GatewayApplication:
         Admission(gateway.access, gateway.limits, installation.vault),
         gateway.fanout,
         gateway.jobs,
-        RawProxy(installation.http, base_url, turn, _judge),
+        RawProxy(installation.http, base_url, turn, _judge, installation.blocklist),
         gateway.audit,
         installation.clock,
         describe,

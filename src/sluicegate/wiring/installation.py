@@ -169,6 +169,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         rules, probe = cascade_rules(settings), AccountProbe(transactions, providers, clock)
         outbox = WebhookOutbox(clock)
         blocklist = blocklist_service(settings, transactions, http, clock)
+        egress.hop_gate = blocklist.check_hop
         plans = make_plans(settings, transactions, http, clock)
         submit = SubmitService(transactions, database.changes, clock, blocklist, plans)
         accounts = AccountService(transactions, providers, vault, ledger, clock, AddressCheck(egress))

@@ -10,11 +10,13 @@ from tests.surfaces.serving import serving
 
 from sluicegate.core.accounts import Account, AccountState, Credential, token_kind
 from sluicegate.core.addons import AddonState
+from sluicegate.core.blocklist import OpenGate, parse_blocklist
 from sluicegate.core.clock import SystemClock
 from sluicegate.core.gateway import PROVIDERS
 from sluicegate.core.manifest import Manifest, read_manifest
 from sluicegate.core.pacing import Priority
 from sluicegate.core.provider import Provider
+from sluicegate.core.sources import Source, WebLink
 from sluicegate.db.connector import Connector
 from sluicegate.db.database import Database, open_at
 from sluicegate.net.egress import EgressPolicy
@@ -61,6 +63,21 @@ class Twins:
         return self.kinds[name](self.worlds[name], credential)
 
 
+class Listed(OpenGate):
+    """A gate with the rules that a test sets."""
+
+    rules = parse_blocklist("")
+
+    async def check_source(self, source: Source) -> None:
+        self.rules.check_source(source)
+
+    async def check_link(self, url: str) -> None:
+        self.rules.check_source(WebLink(url))
+
+    async def check_job(self, info_hash: str, name: str, uri: str) -> None:
+        self.rules.check_hash(info_hash)
+
+
 @dataclass
 class Stage:
     """A running gateway, one approved add-on, and the means to move everything."""
@@ -73,6 +90,7 @@ class Stage:
     keys: KeyService
     twins: Twins
     client: httpx.AsyncClient
+    listed: "Listed"
     addon: str = ""
     secret: str = ""
     upstream: str = ""
@@ -140,7 +158,7 @@ def allowance() -> RateAllowance:
 async def stage(shared: Database, vault: AesVault, allowance: RateAllowance) -> AsyncIterator[Stage]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        twins = Twins()
+        twins, listed = Twins(), Listed()
         keys = KeyService(shared.transactions, vault, clock)
         gateway = Gateway.of(shared.transactions, twins, vault, keys, clock, allowance=allowance)
         http = await stack.enter_async_context(open_http(EgressPolicy.parse("127.0.0.0/8")))
@@ -154,7 +172,7 @@ async def stage(shared: Database, vault: AesVault, allowance: RateAllowance) -> 
             Admission(gateway.access, gateway.limits, vault),
             gateway.fanout,
             gateway.jobs,
-            RawProxy(http, lambda provider, credential: credential.base_url or stage.upstream, turn),
+            RawProxy(http, lambda provider, credential: credential.base_url or stage.upstream, turn, gate=listed),
             gateway.audit,
             clock,
             describe,
@@ -164,7 +182,7 @@ async def stage(shared: Database, vault: AesVault, allowance: RateAllowance) -> 
             serving(RealPeer(BoundedBody(app, limit=64 * 1024 * 1024), TrustedProxies()))
         )
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
-        stage = Stage(url, gateway, shared, vault, UserService(shared.transactions, clock), keys, twins, client)
+        stage = Stage(url, gateway, shared, vault, UserService(shared.transactions, clock), keys, twins, client, listed)
         stage.addon = f"addon-{uuid4().hex[:8]}"
         _, secret = await gateway.addons.apply(stage.addon)
         await gateway.addons.decide(stage.addon, AddonState.APPROVED)

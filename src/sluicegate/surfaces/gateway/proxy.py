@@ -11,11 +11,13 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from sluicegate.core.accounts import Credential
+from sluicegate.core.blocklist import OPEN_GATE, ContentGate
 from sluicegate.core.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
 from sluicegate.core.gateway import GatewayRefused, ProblemCode
 from sluicegate.net.http import Answer, Http
 from sluicegate.services.gateway_fanout import Target
 from sluicegate.surfaces.gateway.bodies import read_raw
+from sluicegate.surfaces.gateway.named_content import check_named, texts_of
 from sluicegate.web.asgi import Receive, Scope, header
 
 __all__ = ["METHODS", "Forwarded", "Judge", "RawProxy", "Turns", "checked_path"]
@@ -99,11 +101,18 @@ class RawProxy:
         base_url: where a provider's API is for an account.
         turns: when a call may be made.
         judge: what a refusal means for the calls that follow.
+        gate: refuses calls that name what the operator does not want, before anybody is asked.
     """
 
     def __init__(
-        self, http: Http, base_url: Callable[[str, Credential], str], turns: Turns, judge: Judge = lambda *_: None
+        self,
+        http: Http,
+        base_url: Callable[[str, Credential], str],
+        turns: Turns,
+        judge: Judge = lambda *_: None,
+        gate: ContentGate = OPEN_GATE,
     ) -> None:
+        self._gate = gate
         self._http = http
         self._base_url = base_url
         self._turns = turns
@@ -121,6 +130,7 @@ class RawProxy:
 
         Raises:
             GatewayRefused: the body is refused, or the answer is no JSON.
+            ContentBlocked: it names something on the operator's blocklist.
             UpstreamError: the provider cannot be reached.
         """
         if target.problem is not None:
@@ -130,12 +140,14 @@ class RawProxy:
             raise GatewayRefused(ProblemCode.PROVIDER_ADAPTER_MISSING, f"There is no raw access to {target.slug}.")
         dialect = _DIALECTS[target.provider]
         token = credential.token.reveal()
+        body, parameters = await _body(scope, receive), _parameters(scope, dialect, path, token)
+        await check_named(self._gate, texts_of(path, parameters, body))
         request = self._http.request(
             scope["method"],
             self._root(target.provider, credential, dialect) + _full_path(dialect, path),
             headers=[*_kept(scope), ("Authorization", f"Bearer {token}")],
-            params=_parameters(scope, dialect, path, token),
-            content=await _body(scope, receive),
+            params=parameters,
+            content=body,
             timeout=deadline,
             proxy=credential.proxy,
             provider=target.provider,
