@@ -43,7 +43,7 @@ class CrashPoint(StrEnum):
     ERASING = "erasing"
     """A removed job's copies are gone where its owner asked for it; its row is still there."""
     FEED_READ = "feed_read"
-    """A feed's items are decided on and handed in; the feed itself is not written yet, and this process still holds it."""
+    """A feed's items are handed in; the feed itself is not written yet, and this process still holds it."""
     KEPT = "kept"
     """A media job's file is in the storage; the job is not completed yet."""
     TOLD = "told"

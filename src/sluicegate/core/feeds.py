@@ -193,6 +193,10 @@ class FeedRepository(Protocol):
         """True when nobody else polls it; then it is ours until then."""
         ...
 
+    async def hold(self, feed_id: UUID, *, until: datetime) -> None:
+        """Keeps a claimed feed for longer."""
+        ...
+
     async def seen(self, feed_id: UUID, keys: Sequence[bytes]) -> dict[bytes, SeenItem]:
         """Those of ``keys`` that were decided on; they are noted as still listed, so that they are not forgotten."""
         ...

@@ -75,6 +75,11 @@ class Feeds:
         statement = update(feeds).where(feeds.c.id == feed_id, _free(now)).values(polling_until=until)
         return await first(self._connection, statement.returning(feeds.c.id)) is not None
 
+    async def hold(self, feed_id: UUID, *, until: datetime) -> None:
+        """See the port."""
+        statement = update(feeds).where(feeds.c.id == feed_id, feeds.c.polling_until.is_not(None))
+        await self._connection.execute(statement.values(polling_until=until))
+
     async def seen(self, feed_id: UUID, keys: Sequence[bytes]) -> dict[bytes, SeenItem]:
         """See the port."""
         statement = (

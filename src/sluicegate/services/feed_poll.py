@@ -8,12 +8,15 @@ are not kept either, or the next poll would hear "not changed".
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from sluicegate.core.blocklist import OPEN_GATE, ContentGate
+from sluicegate.core.crash_points import CrashPoint, crash_point
 from sluicegate.core.documents import Document, DocumentReader, NotChanged, Redirected
 from sluicegate.core.errors import (
     AccessDenied,
@@ -42,8 +45,9 @@ _log: Final = logging.getLogger(__name__)
 
 _FEED_MAX: Final = 8 << 20
 _FETCH_SECONDS: Final = 15.0
-_POLL_MAX: Final = timedelta(minutes=15)
-"""After so long a poll that was interrupted may be made again by somebody else."""
+_LEASE: Final = timedelta(seconds=30)
+"""So long after a process has died its feeds may be polled by another one."""
+_HOLD_SECONDS: Final = 10.0
 _GRABS_MAX: Final = 20
 """Jobs that one poll makes; the rest of a flood comes with the next polls."""
 _ATTEMPTS_MAX: Final = 5
@@ -115,12 +119,13 @@ class FeedPoller:
         now = self._clock.now()
         async with self._transactions() as tx:
             feed = await tx.feeds.get(feed_id, user_id=user_id)
-            if not await tx.feeds.claim(feed_id, now=now, until=now + _POLL_MAX):
+            if not await tx.feeds.claim(feed_id, now=now, until=now + _LEASE):
                 raise NotReady("This feed is being polled right now.", action="Look again in a moment.", retry_after=5)
         poll = _Poll(feed, now)
         error: SluicegateError | None = None
         try:
-            await self._read(poll)
+            async with self._held(feed_id):
+                await self._read(poll)
         except SluicegateError as failure:
             error = failure
         except Exception:
@@ -129,8 +134,28 @@ class FeedPoller:
         except BaseException:
             await self._settle(poll, None, blame=False)
             raise
+        crash_point(CrashPoint.FEED_READ)
         await self._settle(poll, error)
         return poll.report
+
+    @asynccontextmanager
+    async def _held(self, feed_id: UUID) -> AsyncIterator[None]:
+        """Keeps others from a feed for as long as this process lives and reads it."""
+
+        async def hold() -> None:
+            while True:
+                await asyncio.sleep(_HOLD_SECONDS)
+                # A database that is away for a moment costs at most a second poll, which brings nothing twice.
+                with suppress(SluicegateError):
+                    async with self._transactions() as tx:
+                        await tx.feeds.hold(feed_id, until=self._clock.now() + _LEASE)
+
+        holder = asyncio.create_task(hold())
+        try:
+            yield
+        finally:
+            holder.cancel()
+            await asyncio.gather(holder, return_exceptions=True)
 
     async def _read(self, poll: _Poll) -> None:
         feed = poll.feed
