@@ -109,7 +109,10 @@ class CollectionService:
             words = f"{len(files)} files are in the storage here."
             entry = TraceEntry(self._clock.now(), job.provider, "finished", "stored-here", words)
             await tx.traces.add(job.id, entry)
-            await tx.jobs.update(replace(current, state=JobState.READY, progress=1.0, speed=None, waiting=""))
+            size = sum(local.size for _, local in stored.values())
+            await tx.jobs.update(
+                replace(current, state=JobState.READY, progress=1.0, speed=None, waiting="", size=size)
+            )
 
     async def _explain(self, jobs: Sequence[Job], error: StorageError) -> None:
         words = f"{error.detail} {error.action}"
