@@ -134,7 +134,7 @@ async def bytes_of_a_film(sandbox: str) -> str:
     """A few seconds of moving picture, kept by the sandbox; the digest."""
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film.webm"
-        picture = ["-f", "lavfi", "-i", "mandelbrot=s=960x540:r=25:end_scale=0.1", "-t", "6"]
+        picture = ["-f", "lavfi", "-i", "smptehdbars=s=960x540:r=25", "-t", "6"]
         coding = ["-c:v", "libvpx", "-b:v", "1M", "-deadline", "realtime", "-cpu-used", "8"]
         process = await asyncio.create_subprocess_exec(
             imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *picture, *coding, str(film)
