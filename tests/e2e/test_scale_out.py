@@ -5,7 +5,6 @@ and the master key live there. Each job runs to its end once, and each event rea
 """
 
 import asyncio
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -17,36 +16,27 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web as http
-from tests.faults.server import COMMAND, Server
+from tests.faults.server import Server
 from tests.media.conftest import X264, ffmpeg, picture, tone
 from tests.media.site import Site
 
+from sluicegate.core.keys import KeyKind
+from sluicegate.core.secrets import Secret
 from sluicegate.db.connector import Connector
 from sluicegate.db.embedded import EmbeddedPostgres
+from sluicegate.services.accounts import NewAccount
+from sluicegate.settings import Settings
+from sluicegate.wiring.installation import open_installation
 
-JOBS = 12
-MEDIA = 6
+JOBS = 8
+MEDIA = 4
 SECONDS = 300.0
 
 pytestmark = pytest.mark.timeout(900)
 
 
 class Process(Server):
-    """One of several processes; it is given its database by address."""
-
-    @property
-    def url_options(self) -> tuple[str, ...]:
-        return ("--database-url", self.environment["SLUICEGATE_DATABASE_URL"])
-
-    async def cli(self, *arguments: str) -> str:
-        process = await asyncio.create_subprocess_exec(
-            COMMAND, *arguments, "--data-dir", str(self.data), *self.url_options,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=os.environ | self.environment,
-        )  # fmt: skip
-        async with asyncio.timeout(120):
-            out, err = await process.communicate()
-        assert process.returncode == 0, err.decode()
-        return out.decode().strip()
+    """One of several processes; it is given its database by address, and its keys by the test."""
 
 
 @dataclass
@@ -96,9 +86,8 @@ async def fleet() -> AsyncIterator[Fleet]:
         try:
             # The first one runs the sandbox; the others find its address in the shared folder.
             await made[0].start(options=("--role", "web", "--sandbox"))
-            await made[1].start(options=("--role", "web"))
-            for worker in made[2:]:
-                await worker.start(options=("--role", "worker"))
+            roles = zip(made[1:], ("web", "worker", "worker"), strict=True)
+            await asyncio.gather(*(process.start(options=("--role", role)) for process, role in roles))
             yield Fleet(made[:2], made[2:], Connector(embedded=postgres))
         finally:
             for process in made:
@@ -115,10 +104,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def test_one_of_each_is_killed_under_load(fleet: Fleet, receiver: Receiver, clip: Path):
     first, second = fleet.webs
-    await first.cli("accounts", "add", "--provider", "torbox", "--token", "sandbox-fleet", "--user", "home")
-    await first.cli("webhooks", "add", receiver.url, "--user", "home")
-    for kind in ("library", "media"):
-        second._key[kind] = await first.key(kind)
+    await furnish(fleet, receiver)
     hashes = [f"{number:040x}" for number in range(1, JOBS + 1)]
     with Site.running() as site:
         site.put("/slow.mp4", clip, drip=0.01)
@@ -129,6 +115,23 @@ async def test_one_of_each_is_killed_under_load(fleet: Fleet, receiver: Receiver
                           range(MEDIA // 2, MEDIA))  # fmt: skip
         await all_over(fleet, accepted, more, receiver)
     await each_ran_once(fleet, receiver)
+
+
+async def furnish(fleet: Fleet, receiver: Receiver) -> None:
+    """One user with an account at the sandbox, an endpoint for webhooks, and keys that both web processes are given."""
+    settings = Settings.load(
+        data_dir=fleet.webs[0].data,
+        database_url=fleet.webs[0].environment["SLUICEGATE_DATABASE_URL"],
+        egress_allow="127.0.0.0/8",
+    )
+    async with open_installation(settings) as installation:
+        user = await installation.users.create("home")
+        await installation.accounts.add(user.id, NewAccount("torbox", Secret("sandbox-fleet"), "main"))
+        await installation.webhooks.add(user.id, receiver.url)
+        for kind in (KeyKind.LIBRARY, KeyKind.MEDIA):
+            _, secret = await installation.keys.create(user.id, kind)
+            for web in fleet.webs:
+                web._key[str(kind)] = secret.reveal()
 
 
 Accepted = tuple[list[str], list[str]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.faults.server import COMMAND, Server
 
-SECONDS = 120.0
+SECONDS = 240.0
 PASSPHRASE = "correct horse battery"
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +12,13 @@ from tests.faults.server import Server
 from tests.media.site import Site
 from tests.operations.conftest import PASSPHRASE, command
 
+from sluicegate.core.errors import Conflict, InvalidInput, NotFound
+from sluicegate.core.secrets import Secret
 from sluicegate.db.embedded import EmbeddedPostgres
+from sluicegate.settings import Settings
+from sluicegate.wiring.backup import write_backup
+from sluicegate.wiring.installation import open_installation
+from sluicegate.wiring.restore import restore_backup
 
 KEY = {"SLUICEGATE_BACKUP_PASSPHRASE": PASSPHRASE}
 FILM = bytes(range(256)) * 5_000
@@ -22,25 +27,32 @@ FILM = bytes(range(256)) * 5_000
 pytestmark = pytest.mark.timeout(600)
 
 
-async def small(data: Path, name: str) -> None:
+def settings(data: Path, url: str | None = None, **more: object) -> Settings:
+    """Of the installation in a folder, or in the database at an address."""
+    return Settings.load(data_dir=data, database_url=url, **more)
+
+
+async def small(data: Path, name: str, url: str | None = None) -> None:
     """An installation with one user, that does not run."""
-    made = await command("users", "create", name, "--data-dir", data)
-    assert made.code == 0, made.err
+    async with open_installation(settings(data, url)) as installation:
+        await installation.users.create(name)
 
 
-async def users(data: Path, *more: str) -> list[str]:
+async def users(data: Path, url: str | None = None) -> list[str]:
     """Whom an installation knows; it opens, so its key and database belong together."""
-    listed = await command("users", "list", "--json", "--data-dir", data, *more)
-    assert listed.code == 0, listed.err
-    return [user["name"] for user in json.loads(listed.out)]
+    async with open_installation(settings(data, url)) as installation:
+        return [user.name for user in await installation.users.page(limit=10)]
+
+
+async def restore(source: Path, data: Path, url: str | None = None, *, replace: bool = True, **more: object) -> None:
+    await restore_backup(settings(data, url, **more), source, Secret(PASSPHRASE), replace=replace)
 
 
 @pytest.fixture
 async def backup(home: Path) -> Path:
     """A backup of an installation with the user "saved"."""
     await small(home / "saved", "saved")
-    done = await command("backup", home / "saved.backup", "--data-dir", home / "saved", **KEY)
-    assert done.code == 0, done.err
+    await write_backup(settings(home / "saved"), home / "saved.backup", Secret(PASSPHRASE), files=False)
     return home / "saved.backup"
 
 
@@ -82,27 +94,39 @@ async def test_a_running_installation_comes_back_with_its_jobs_accounts_keys_and
         await restored.stop()
 
 
+ALTERED = {
+    "header": lambda raw: raw[:20] + bytes([raw[20] ^ 1]) + raw[21:],
+    "content": lambda raw: raw[:60] + bytes([raw[60] ^ 1]) + raw[61:],
+    "end": lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]),
+    "cut": lambda raw: raw[: len(raw) // 2],
+    "longer": lambda raw: raw + b"\0",
+    "empty": lambda raw: b"",
+    "another file": lambda raw: b"no backup" * 100,
+}
+
+
 async def test_refusals_change_nothing(backup: Path, home: Path):
     """Wrong passphrase, altered or cut in every region, another file, no file, and an installation that is there."""
-    await small(home / "here", "here")
-    before = state(home / "here")
-    raw = backup.read_bytes()
-    bad = home / "bad.backup"
-    for changed in (raw[:20] + bytes([raw[20] ^ 1]) + raw[21:], raw[:60] + bytes([raw[60] ^ 1]) + raw[61:],
-                    raw[:-1] + bytes([raw[-1] ^ 1]), raw[: len(raw) // 2], raw + b"\0", b"", b"no backup" * 100):  # fmt: skip
-        bad.write_bytes(changed)
-        done = await command("restore", bad, "--replace", "--data-dir", home / "here", **KEY)
-        assert (done.code, state(home / "here") == before) == (2, True), done.err
-    wrong = {"SLUICEGATE_BACKUP_PASSPHRASE": "not the passphrase"}
-    done = await command("restore", backup, "--replace", "--data-dir", home / "here", **wrong)
-    assert (done.code, "passphrase is wrong" in done.err, state(home / "here") == before) == (2, True, True)
-    for arguments, code in (((backup,), 4), ((home / "none", "--replace"), 3)):
-        done = await command("restore", *arguments, "--data-dir", home / "here", **KEY)
-        assert (done.code, state(home / "here") == before) == (code, True), done.err
-    other = {"SLUICEGATE_MASTER_KEY": "33" * 32}
-    done = await command("restore", backup, "--data-dir", home / "new", **KEY, **other)
-    assert (done.code, (home / "new" / "master.key").exists()) == (4, False)
-    assert await users(home / "here") == ["here"]
+    here = home / "here"
+    await small(here, "here")
+    before = state(here)
+    for name, change in ALTERED.items():
+        bad = home / f"{name}.backup"
+        bad.write_bytes(change(backup.read_bytes()))
+        with pytest.raises(InvalidInput):
+            await restore(bad, here)
+        assert state(here) == before, name
+    with pytest.raises(InvalidInput, match="passphrase is wrong"):
+        await restore_backup(settings(here), backup, Secret("not the passphrase"), replace=True)
+    with pytest.raises(Conflict, match="already"):
+        await restore(backup, here, replace=False)
+    with pytest.raises(NotFound):
+        await restore(home / "none", here)
+    assert state(here) == before
+    with pytest.raises(Conflict, match="SLUICEGATE_MASTER_KEY"):
+        await restore(backup, home / "new", master_key="33" * 32)
+    assert not (home / "new" / "master.key").exists()
+    assert await users(here) == ["here"]
 
 
 async def test_replace_and_the_passphrase_of_a_file(backup: Path, home: Path):
@@ -114,12 +138,9 @@ async def test_replace_and_the_passphrase_of_a_file(backup: Path, home: Path):
     assert done.code == 0, done.err
     assert await users(home / "here") == ["saved"]
     assert not (home / "here" / "restore").exists()
-    for made, code in (("short", 2), ("", 2)):
-        (home / "pass").write_text(made)
-        done = await command(
-            "backup", home / "x", "--data-dir", home / "here", "--passphrase-file", home / "pass"
-        )  # fmt: skip
-        assert (done.code, (home / "x").exists(), list(home.glob(".x*"))) == (code, False, [])
+    with pytest.raises(InvalidInput, match="8 characters"):
+        await write_backup(settings(home / "here"), home / "x", Secret("short"), files=False)
+    assert ((home / "x").exists(), list(home.glob(".x*"))) == (False, [])
 
 
 @pytest.mark.parametrize(
@@ -132,8 +153,7 @@ async def test_kill_9_in_mid_restore_leaves_the_old_or_the_new(backup: Path, hom
     assert died.code == -9, died.err
     assert await users(home / "here") == [found]
     assert not (home / "here" / "restore").exists(), "whoever opens it next tidies up"
-    done = await command(*arguments, **KEY)
-    assert done.code == 0, done.err
+    await restore(backup, home / "here")
     assert await users(home / "here") == ["saved"]
 
 
@@ -162,25 +182,23 @@ async def given(home: Path) -> AsyncIterator[str]:
 
 async def test_with_a_database_of_ones_own(backup: Path, given: str, home: Path):
     """Out of an embedded database into a given one, and back out; kill -9 before its commit leaves the old state."""
-    url = ("--database-url", given)
     data = home / "given"
-    made = await command("users", "create", "old", "--data-dir", data, *url)
-    assert made.code == 0, made.err
-    refused = await command("restore", backup, "--data-dir", data, *url, **KEY)
-    assert (refused.code, "--replace" in refused.err) == (4, True)
-    arguments = ("restore", backup, "--replace", "--data-dir", data, *url)
+    await small(data, "old", given)
+    with pytest.raises(Conflict, match="already"):
+        await restore(backup, data, given, replace=False)
+    arguments = ("restore", backup, "--replace", "--data-dir", data, "--database-url", given)
     for point, found in (("restore_loaded", "old"), ("restore_decided", "saved")):
         died = await command(*arguments, **KEY, SLUICEGATE_CRASH_AT=point)
         assert died.code == -9, died.err
-        assert await users(data, *url) == [found]
-    done = await command(*arguments, **KEY)
-    assert done.code == 0, done.err
-    assert await users(data, *url) == ["saved"]
+        assert await users(data, given) == [found]
+    await restore(backup, data, given)
+    assert await users(data, given) == ["saved"]
     assert not (data / "master.key.next").exists()
-    out = await command("backup", home / "out.backup", "--data-dir", data, *url, **KEY)
-    assert out.code == 0, out.err
-    done = await command("restore", home / "out.backup", "--data-dir", home / "back", **KEY)
-    assert done.code == 0, done.err
+    async with open_installation(settings(data, given)):
+        with pytest.raises(Conflict, match="uses this database"):
+            await restore(backup, data, given)
+    await write_backup(settings(data, given), home / "out.backup", Secret(PASSPHRASE), files=False)
+    await restore(home / "out.backup", home / "back")
     assert await users(home / "back") == ["saved"]
 
 
