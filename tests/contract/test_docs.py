@@ -71,7 +71,7 @@ def _problem(typed: str) -> str | None:
         words = shlex.split(typed)
     except ValueError:
         words = typed.split()
-    if words[0] == "sluicegate":  # a container's name before the command that runs in it
+    if words[:1] == ["sluicegate"]:  # a container's name before the command that runs in it
         words.pop(0)
     command: Any = typer.main.get_command(app)
     while isinstance(command, TyperGroup) and words and re.fullmatch(r"[a-z-]+(\|[a-z-]+)*", words[0]):
