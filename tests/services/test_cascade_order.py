@@ -3,24 +3,33 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.services.cascade_house import ManyProviders, MovableClock, Wide, decisions, token
 from tests.services.conftest import HASH, House
 
-from sluicegate.core.accounts import AccountState
+from sluicegate.core.accounts import AccountState, Credential
 from sluicegate.core.cascade import CascadePreferences, CascadeRules, Group
+from sluicegate.core.clock import SystemClock
 from sluicegate.core.errors import InvalidInput, SourceRejected, UpstreamServerError, UpstreamTimeout
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.learned import LearnedFact
 from sluicegate.core.magnets import parse_magnet
+from sluicegate.core.manifest import CallLimit, read_manifest
+from sluicegate.core.pacing import Priority
 from sluicegate.core.ports import UnitOfWork
+from sluicegate.core.provider import Provider
 from sluicegate.core.sources import WebLink
 from sluicegate.core.users import User
+from sluicegate.net.flights import Flights
+from sluicegate.net.pacing import Pacing
 from sluicegate.providers.memory import Content
 from sluicegate.services.account_pause import is_usable
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.shared_pool import shared_accounts
+from sluicegate.services.simulate import SimulateService
+from sluicegate.wiring.paced import Pacer
 
 
 @pytest.fixture
@@ -372,3 +381,37 @@ async def test_many_jobs_at_once_are_one_question_to_an_account(wide: Wide):
     sources = [parse_magnet(f"magnet:?xt=urn:btih:{number:040x}") for number in range(100, 103)]
     answers = await asyncio.gather(*(probe.answers(accounts, source) for source in sources))
     assert {told[accounts[0].id].error.code for told in answers} == {UpstreamServerError.code}
+
+
+async def test_a_simulation_over_an_exhausted_ledger_says_so_and_calls_nobody(wide: Wide):
+    """The budget belongs to real work: what the ledger holds back is unknown, not "no"."""
+    user = await wide.house.user()
+    await wide.account(user, "torbox")
+    wide.providers.worlds["torbox"].define(HASH, Content(cached=True))
+    pacing = Pacing(wide.house.database.ledger(), SystemClock())
+    paced = _Paced(wide.providers, Pacer(pacing, Flights()), (CallLimit("*", 1, 3600),))
+    spent = SimulateService(wide.house.transactions, paced, AccountProbe(wide.house.transactions, paced, wide.clock))
+    first = await spent.simulate(user.id, parse_magnet(f"magnet:?xt=urn:btih:{'ef' * 20}"))
+    told = await spent.simulate(user.id, parse_magnet(f"magnet:?xt=urn:btih:{HASH}"))
+    assert [call.operation for call in wide.providers.worlds["torbox"].calls] == ["availability"], "the first one alone"
+    assert "held_back" not in [step.rule for step in first.steps]
+    step = told.steps[0]
+    assert (step.rung, step.verdict, step.rule) == ("torbox (home)", "unknown", "held_back")
+    assert "could not say whether it has it" in step.words
+    assert (told.outcome, told.rung) == ("download", "torbox (home)")
+
+
+class _Paced:
+    """Providers whose every call is spent through the accounts' ledger."""
+
+    def __init__(self, providers: ManyProviders, pacer: Pacer, limits: tuple[CallLimit, ...]) -> None:
+        self._providers = providers
+        self._pacer = pacer
+        self._limits = limits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._providers, name)
+
+    def open(self, name: str, credential: Credential, *, priority: Priority) -> Provider:
+        manifest = replace(read_manifest("sluicegate.providers.torbox"), limits=self._limits)
+        return self._pacer.pace(self._providers.open(name, credential), manifest, credential, priority)
