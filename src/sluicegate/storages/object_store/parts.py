@@ -1,7 +1,7 @@
 """Cutting a stream into parts of equal size, each known to be the last one or not.
 
-Parts are filled into a few buffers that are used again and again: asking the system for 8 MiB anew costs as much
-processor time as a third of the part's hash.
+Parts are filled into a few buffers that are used again and again, so that a part is in memory once and not also as the
+chunks that it is made of.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
