@@ -18,7 +18,7 @@ from sluicegate.settings import Settings
 from sluicegate.wiring.installation import open_installation
 
 COMMAND = str(Path(sys.executable).parent / "sluicegate")
-START_SECONDS = 40.0
+START_SECONDS = 90.0
 
 
 @dataclass
