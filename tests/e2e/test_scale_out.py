@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web as http
+from tests.faults import server as faults_server
 from tests.faults.server import Server
 from tests.media.conftest import X264, ffmpeg, picture, tone
 from tests.media.site import Site
@@ -75,7 +76,8 @@ class Fleet:
 
 
 @pytest.fixture
-async def fleet() -> AsyncIterator[Fleet]:
+async def fleet(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
+    monkeypatch.setattr(faults_server, "START_SECONDS", 180.0)  # three of them start at once
     home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
     async with EmbeddedPostgres(home / "postgres") as postgres:
         environment = {
