@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from tests.faults.server import Server
 from tests.house import database
+from tests.media.conftest import X264, ffmpeg, picture, tone
 from tests.media.site import Site
 from tests.storages.clouds import guarded_http, raw_s3, s3_bucket
 from tests.storages.front import fronted
@@ -182,6 +183,30 @@ async def test_a_file_is_delivered_once_and_never_over_another(
     assert (await stranger_call(house, f"/v1/stores/{store['id']}"))[0] == 404
     assert (await stranger_call(house, path, {"target": name}, "POST"))[0] == 404
     assert name not in json.dumps((await stranger_call(house, "/v1/targets"))[1])
+
+
+async def test_a_media_job_brings_its_storage_along(
+    house: Server, cloud: S3Server, bucket: S3Bucket, tmp_path: Path
+) -> None:
+    """The file lands in the bucket that the request names, for this job alone, and is read through its own link."""
+    clip = tmp_path / "clip.mp4"
+    ffmpeg(*picture("320x180", 2), *tone(2), *X264, "-c:a", "aac", clip)
+    inline = {"provider": "s3", **fields(cloud, bucket, folder_prefix="inline/")}
+    with Site.running() as site:
+        site.put("/clip.mp4", clip)
+        asked = {"url": f"{site.url}/clip.mp4", "filename": "mine", "storage": inline}
+        status, accepted = await house.call("POST", "/jobs", asked, kind="media")
+        assert status in {200, 201, 202}, accepted
+        path = f"/jobs/{accepted['job_id']}"
+        job = await house.until(path, "status", {"Completed", "Failed", "Warning", "Skipped"}, kind="media")
+    assert job["status"] == "Completed", job
+    assert cloud.secret_key not in json.dumps(job)
+    assert job["s3_url"].startswith(f"{cloud.url}/{bucket._place.bucket}/inline/videos/mine.mp4?")
+    async with aiohttp.ClientSession() as session, session.get(URL(job["s3_url"], encoded=True)) as answer:
+        assert answer.status == 200
+        assert await answer.read() == await collect(bucket.read("inline/videos/mine.mp4", 0, None))
+    _, page = await house.call("GET", "/v1/targets")
+    assert all(item["bucket"] != bucket._place.bucket for item in page["items"]), "it is nobody's target afterwards"
 
 
 async def test_secrets_are_sealed_where_they_are_kept(house: Server, cloud: S3Server, bucket: S3Bucket) -> None:
