@@ -2,6 +2,9 @@
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,6 +172,19 @@ def test_every_provider_is_documented(kind: type):
     if manifest.name != "stremthru":
         assert manifest.title in (DOCS / "sandbox.md").read_text()
     assert manifest.token_help or manifest.name == "smokedebrid"
+
+
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path):
+    shutil.copytree(DOCS, tmp_path / "docs")
+    shutil.copy(ROOT / "zensical.toml", tmp_path)
+    command = [str(Path(sys.executable).parent / "zensical"), "build", "--strict", "--clean"]
+    built = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=150)
+    assert built.returncode == 0, built.stdout + built.stderr
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > len(list(DOCS.rglob("*.md")))
+    for page in pages:
+        loaded = re.findall(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=[\"']?([^\"' >]+)", page.read_text())
+        assert [one for one in loaded if re.match(r"(https?:)?//", one)] == [], page.name
 
 
 def test_every_page_is_in_the_navigation():
