@@ -33,14 +33,14 @@ from sluicegate.wiring.registry import StorageRegistry
 class Full(MemoryStorage):
     """This machine's disk without room."""
 
-    async def write(self, key: str, chunks: AsyncIterator[bytes], *, size: int | None) -> StoredObject:
+    async def adopt(self, key: str, path: Path, *, size: int) -> StoredObject:
         raise StorageFull("The disk is full.")
 
 
 class Away(MemoryStorage):
     """A bucket that does not answer."""
 
-    async def write(self, key: str, chunks: AsyncIterator[bytes], *, size: int | None) -> StoredObject:
+    async def adopt(self, key: str, path: Path, *, size: int) -> StoredObject:
         raise StorageUnavailable("The storage is away.", retry_after=0.01)
 
 
@@ -83,13 +83,17 @@ def film(tmp_path: Path) -> bytes:
     return bytes.fromhex("0000001c66747970") + b"isom" + bytes(50_000)
 
 
-@pytest.mark.parametrize("options", [MediaOptions(), MediaOptions(container="mkv")], ids=["storage", "work folder"])
+@pytest.mark.parametrize(
+    ("options", "reserve"),
+    [(MediaOptions(), 0), (MediaOptions(), 1 << 60), (MediaOptions(container="mkv"), 1 << 60)],
+    ids=["storage", "file on its way", "work folder"],
+)
 async def test_a_full_disk_lets_the_job_wait(
-    transactions: Transactions, tmp_path: Path, film: bytes, options: MediaOptions
+    transactions: Transactions, tmp_path: Path, film: bytes, options: MediaOptions, reserve: int
 ):
     with Site.running() as site:
         job = await admitted(transactions, site.put("/film.mp4", film), options=options)
-        async with running(transactions, tmp_path, Full(), reserve=1 << 60) as media:
+        async with running(transactions, tmp_path, Full(), reserve=reserve) as media:
             await media.run(job.id)
     after = await found(transactions, job.id)
     assert (after.state, after.attempts, after.admitted_at) == (MediaState.PROCESSING, 0, None)
