@@ -67,7 +67,7 @@ async def test_beside_a_running_server_and_the_old_key_opens_nothing_afterwards(
     secret = await server.cli("webhooks", "secret", "--user", "home", "--rotate")
     assert await headers(server) == {header(new)}, "a server that goes on seals with the new key"
     await server.stop()
-    await server.start()
+    await server.start(options=("--sandbox",))
     await unchanged(server, before | {"webhooks": secret})
     refused = await command("keys", "list", "--data-dir", server.data, SLUICEGATE_MASTER_KEY=old.strip())
     assert refused.code == 1
