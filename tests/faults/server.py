@@ -14,6 +14,8 @@ import psutil
 
 from sluicegate.cli.context import DEFAULT_USER, owner
 from sluicegate.core.keys import KeyKind
+from sluicegate.core.secrets import Secret
+from sluicegate.services.accounts import NewAccount
 from sluicegate.settings import Settings
 from sluicegate.wiring.installation import open_installation
 
@@ -99,6 +101,12 @@ class Server:
                     _, secret = await installation.keys.create(person.id, KeyKind(kind))
                 self._key[kind] = secret.reveal()
             return self._key[kind]
+
+    async def account(self, provider: str, token: str) -> None:
+        """An account of the user "home", tried and added beside the running server."""
+        async with open_installation(Settings.load(data_dir=self.data)) as installation:
+            person = await owner(installation, DEFAULT_USER)
+            await installation.accounts.add(person.id, NewAccount(provider, Secret(token), "main", None, None))
 
     async def cli(self, *arguments: str) -> str:
         """Runs a command on this data folder; its stdout."""

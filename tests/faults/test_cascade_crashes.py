@@ -64,7 +64,7 @@ async def test_a_job_outlives_kill_9_at_every_step_of_its_way(server: Server, pr
     await server.start(crash_at="intended", options=("--sandbox",))
     assert server.sandbox == providers.url
     for provider in ("torbox", "premiumize"):
-        await server.cli("accounts", "add", "--provider", provider, "--token", f"sandbox-{provider}")
+        await server.account(provider, f"sandbox-{provider}")
     await server.key("library")
     with contextlib.suppress(aiohttp.ClientError):
         await server.call("POST", "/v1/torrents", {"magnet": HASH})

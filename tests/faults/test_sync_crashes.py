@@ -20,7 +20,7 @@ async def test_dying_in_every_step(server: Server):
         await start(server, "listed")
         for info_hash, seconds in ((FIRST, 0), (SECOND, 100_000)):
             await tell(session, server, "content", info_hash=info_hash, name="Film", seconds_to_ready=seconds)
-        await server.cli("accounts", "add", "--provider", "torbox", "--token", TOKEN)
+        await server.account("torbox", TOKEN)
         await submit(server, FIRST)
         await dies(server)
 
