@@ -121,23 +121,6 @@
     form.requestSubmit();
   });
 
-  // Keys: "/" goes to the first field of the page, "g" and a letter to a page.
-  let going = false;
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, video")) return;
-    if (going) {
-      going = false;
-      const link = [...document.querySelectorAll("header nav a")].find((one) => one.textContent.trim().toLowerCase().startsWith(event.key));
-      if (link) link.click();
-      return;
-    }
-    if (event.key === "g") { going = true; setTimeout(() => { going = false; }, 1500); }
-    if (event.key === "/") {
-      const field = document.querySelector("main textarea, main input:not([type=hidden])");
-      if (field) { event.preventDefault(); field.focus(); }
-    }
-  });
-
   // What is under way without the change stream telling of it is looked at every two seconds.
   let polling = 0;
   const poll = () => {
