@@ -8,5 +8,6 @@ if [ -z "$(command -v chromium chromium-browser google-chrome | head -n 1)" ] &&
   { timeout 120 apt-get update -qq && timeout 480 apt-get install -y -qq --no-install-recommends chromium; } >/dev/null ||
     echo "chromium could not be installed; the tests of the dashboard will fail" >&2
 fi
-# Two test processes: a file stays in one of them, so session fixtures (database, server) are made twice at most.
-exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-2}" --dist loadfile "$@"
+# Most tests wait for something, so twice as many processes as a small machine has cores end sooner than half of them.
+# A file stays in one of them: session fixtures (database, server) are made once for each process.
+exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-4}" --dist loadfile "$@"
