@@ -137,7 +137,8 @@ async def test_get_prints_paths_and_tells_errors(house: Server, tmp_path: Path):
         )
     assert (taken.code, taken.out) == (0, f"{tmp_path}/notes.txt\n")
     assert (tmp_path / "notes.txt").read_bytes() == b"seen"
-    assert (wrong.code, refused.code, cloud.code) == (2, 1, 2)
+    # A bucket is named by a target, and there is none of this name.
+    assert (wrong.code, refused.code, cloud.code) == (2, 1, 3)
     assert "40 hexadecimal digits" in one_line(wrong.err)
     assert "private" in one_line(refused.err)
     assert wrong.out == refused.out == cloud.out == ""

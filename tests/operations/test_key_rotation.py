@@ -69,8 +69,10 @@ async def test_beside_a_running_server_and_the_old_key_opens_nothing_afterwards(
     await server.stop()
     await server.start(options=("--sandbox",))
     await unchanged(server, before | {"webhooks": secret})
-    refused = await command("keys", "list", "--data-dir", server.data, SLUICEGATE_MASTER_KEY=old.strip())
-    assert refused.code == 1
+    refused = await command(
+        "keys", "list", "--user", "home", "--data-dir", server.data, SLUICEGATE_MASTER_KEY=old.strip()
+    )
+    assert refused.code != 0
     assert "another master key" in refused.err
 
 
@@ -126,7 +128,8 @@ async def test_keys_from_the_settings(server: Server, home: Path):
     assert first not in done.err + done.out
     assert second not in done.err + done.out
     for key, code in ((second, 0), (first, 1)):
-        assert (await command("keys", "list", "--data-dir", server.data, SLUICEGATE_MASTER_KEY=key)).code == code
+        listed = await command("keys", "list", "--user", "home", "--data-dir", server.data, SLUICEGATE_MASTER_KEY=key)
+        assert bool(listed.code) == bool(code), listed.err
     assert not (server.data / "master.key").exists()
 
 
@@ -137,7 +140,8 @@ async def test_a_value_that_does_not_open_stops_it_and_keeps_the_old_key(server:
         kept = await sql.fetchval("SELECT sealed_token FROM accounts WHERE provider = 'torbox'")
         await sql.execute("UPDATE accounts SET sealed_token = $1 WHERE provider = 'realdebrid'", kept)
     done = await command("rotate-master-key", "--data-dir", server.data)
-    assert (done.code, "accounts.sealed_token" in done.err, before["proxied"] in done.err) == (1, True, True), done.err
+    told = ("accounts.sealed_token" in done.err, before["proxied"] in done.err)
+    assert (bool(done.code), *told) == (True, True, True), done.err
     assert (server.data / "master.key").read_text() == old
     await server.cli("accounts", "remove", before["proxied"])
     done = await command("rotate-master-key", "--data-dir", server.data)
