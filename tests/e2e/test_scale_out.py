@@ -7,9 +7,10 @@ and the master key live there. Each job runs to its end once, and each event rea
 import asyncio
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from aiohttp import web as http
 from tests.faults import server as faults_server
 from tests.faults.server import Server
 from tests.media.conftest import X264, ffmpeg, picture, tone
-from tests.media.site import Site
+from tests.media.site import Answer, Site
 
 from sluicegate.core.keys import KeyKind
 from sluicegate.core.secrets import Secret
@@ -109,7 +110,8 @@ async def test_one_of_each_is_killed_under_load(fleet: Fleet, receiver: Receiver
     await furnish(fleet, receiver)
     hashes = [f"{number:040x}" for number in range(1, JOBS + 1)]
     with Site.running() as site:
-        site.put("/slow.mp4", clip, drip=0.01)
+        site.put("/slow.mp4", clip)
+        site.answers["/slow.mp4"] = slowly(site.answers["/slow.mp4"])
         accepted = await load(fleet, site, hashes[: JOBS // 2], range(MEDIA // 2))
         # The second web process and one worker die while their jobs are at work.
         await asyncio.gather(second.kill(), fleet.workers[0].kill())
@@ -117,6 +119,16 @@ async def test_one_of_each_is_killed_under_load(fleet: Fleet, receiver: Receiver
                           range(MEDIA // 2, MEDIA))  # fmt: skip
         await all_over(fleet, accepted, more, receiver)
     await each_ran_once(fleet, receiver)
+
+
+def slowly(answer: Answer) -> Answer:
+    """The same answer, a while later, so that a worker dies while it waits."""
+
+    def body() -> bytes:
+        time.sleep(2)
+        return answer.body() if callable(answer.body) else answer.body
+
+    return replace(answer, body=body)
 
 
 async def furnish(fleet: Fleet, receiver: Receiver) -> None:
