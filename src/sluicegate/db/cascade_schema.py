@@ -5,7 +5,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Double,
     ForeignKey,
     Index,
@@ -16,17 +15,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from sluicegate.db.columns import Time, owner
 from sluicegate.db.schema import metadata
 
 __all__ = ["cascade_preferences", "placements", "slot_waits"]
-
-_Time = DateTime(timezone=True)
 
 
 cascade_preferences = Table(
     "cascade_preferences",
     metadata,
-    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    owner(primary_key=True),
     Column("prefer", ARRAY(Text), nullable=False),
     Column("only_cached", Boolean, nullable=False),
     Column("max_size", BigInteger),
@@ -42,8 +40,8 @@ placements = Table(
     Column("place", Text, nullable=False),
     Column("job_progress", Double, nullable=False),
     Column("progress", Double),
-    Column("since", _Time, nullable=False),
-    Column("looked_at", _Time),
+    Column("since", Time, nullable=False),
+    Column("looked_at", Time),
     Column("leaving", Text, nullable=False),
     Index(None, "since"),
     comment="Since when each placed job has stood still; 'leaving' is the rule by which it looks for another way.",
@@ -54,6 +52,6 @@ slot_waits = Table(
     metadata,
     Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
     Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("since", _Time, nullable=False),
+    Column("since", Time, nullable=False),
     comment="Jobs that an account refused because all of its slots were taken.",
 )

@@ -1,13 +1,10 @@
 """Tables around feeds: subscriptions, what was seen in them, the blocklist's copy, and titles that were looked up."""
 
-from typing import Final
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
@@ -21,22 +18,17 @@ from sqlalchemy import (
 
 from sluicegate.core.feeds import Quality, Verdict
 from sluicegate.core.titles import TitleKind
+from sluicegate.db.columns import Time, one_of, owner
 from sluicegate.db.schema import metadata
 
 __all__ = ["blocklists", "feed_items", "feeds", "titles"]
-
-_Time: Final = DateTime(timezone=True)
-
-
-def _words(column: str, words: type[Quality | Verdict | TitleKind]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(str(word)) for word in sorted(words))})", name=column)
 
 
 feeds = Table(
     "feeds",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    owner(),
     Column("name", Text, nullable=False),
     Column("sealed_url", LargeBinary, nullable=False),
     Column("filter_regex", Text, nullable=False),
@@ -45,15 +37,15 @@ feeds = Table(
     Column("enabled", Boolean, nullable=False),
     Column("etag", Text, nullable=False),
     Column("last_modified", Text, nullable=False),
-    Column("primed_at", _Time),
-    Column("last_polled_at", _Time),
-    Column("next_poll_at", _Time, nullable=False),
-    Column("polling_until", _Time),
+    Column("primed_at", Time),
+    Column("last_polled_at", Time),
+    Column("next_poll_at", Time, nullable=False),
+    Column("polling_until", Time),
     Column("failures", Integer, nullable=False),
     Column("last_error", Text, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("updated_at", _Time, nullable=False),
-    _words("filter_quality", Quality),
+    Column("created_at", Time, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    one_of("filter_quality", Quality),
     CheckConstraint("interval >= 300", name="interval"),
     Index(None, "user_id", "created_at", "id"),
     Index(None, "next_poll_at"),
@@ -71,9 +63,9 @@ feed_items = Table(
     # No foreign key: what was decided stays decided when the job is gone.
     Column("job_id", Uuid),
     Column("attempts", SmallInteger, nullable=False),
-    Column("seen_at", _Time, nullable=False),
-    Column("listed_at", _Time, nullable=False),
-    _words("verdict", Verdict),
+    Column("seen_at", Time, nullable=False),
+    Column("listed_at", Time, nullable=False),
+    one_of("verdict", Verdict),
     Index(None, "feed_id", "seen_at"),
     Index(None, "info_hash"),
 )
@@ -86,7 +78,7 @@ blocklists = Table(
     Column("version", BigInteger, nullable=False),
     Column("etag", Text, nullable=False),
     Column("last_modified", Text, nullable=False),
-    Column("checked_at", _Time),
+    Column("checked_at", Time),
     Column("failures", Integer, nullable=False),
     Column("error", Text, nullable=False),
 )
@@ -98,6 +90,6 @@ titles = Table(
     Column("kind", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("year", SmallInteger),
-    Column("fetched_at", _Time, nullable=False),
-    _words("kind", TitleKind),
+    Column("fetched_at", Time, nullable=False),
+    one_of("kind", TitleKind),
 )

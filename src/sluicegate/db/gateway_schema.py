@@ -5,9 +5,7 @@ from typing import Final
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
-    DateTime,
     Double,
     ForeignKey,
     Index,
@@ -24,18 +22,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from sluicegate.core.addons import AddonState
 from sluicegate.core.policies import Subject, Verdict
+from sluicegate.db.columns import Time, one_of, owner
 from sluicegate.db.schema import metadata
 
 __all__ = ["CHANNEL", "addon_secrets", "addons", "audits", "facts", "policies", "provider_audits", "rates"]
 
 CHANNEL: Final = "sluicegate_access"
 """Notices from triggers: whatever decides who may call has changed."""
-
-_Time = DateTime(timezone=True)
-
-
-def _words(column: str, words: type[AddonState | Verdict | Subject]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(str(word)) for word in sorted(words))})", name=column)
 
 
 addons = Table(
@@ -49,9 +42,9 @@ addons = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("user_id", Uuid, ForeignKey("users.id", ondelete="SET NULL"), index=True),
-    Column("created_at", _Time, nullable=False),
-    Column("decided_at", _Time),
-    _words("state", AddonState),
+    Column("created_at", Time, nullable=False),
+    Column("decided_at", Time),
+    one_of("state", AddonState),
 )
 
 addon_secrets = Table(
@@ -61,22 +54,22 @@ addon_secrets = Table(
     Column("addon_id", Uuid, ForeignKey("addons.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("fingerprint", LargeBinary, nullable=False, unique=True),
     Column("hint", Text, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("expires_at", _Time),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time),
 )
 
 policies = Table(
     "policies",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    owner(),
     Column("key_id", Uuid, ForeignKey("keys.id", ondelete="CASCADE"), index=True),
     Column("verdict", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("value", Text, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    _words("verdict", Verdict),
-    _words("subject", Subject),
+    Column("created_at", Time, nullable=False),
+    one_of("verdict", Verdict),
+    one_of("subject", Subject),
     UniqueConstraint("user_id", "key_id", "verdict", "subject", "value", postgresql_nulls_not_distinct=True),
 )
 
@@ -84,10 +77,10 @@ audits = Table(
     "gateway_request_audits",
     metadata,
     Column("request_id", Uuid, primary_key=True),
-    Column("created_at", _Time, nullable=False),
+    Column("created_at", Time, nullable=False),
     Column("addon", Text, nullable=False),
     Column("addon_proven", Boolean, nullable=False),
-    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE")),
+    owner(nullable=True),
     # No foreign key: the history stays when its key is deleted, and refused calls may name none.
     Column("key_id", Uuid),
     Column("caller_ip", Text, nullable=False),
@@ -121,7 +114,7 @@ facts = Table(
     Column("provider", Text, primary_key=True),
     Column("info_hash", String(40), primary_key=True),
     Column("cached", Boolean, nullable=False),
-    Column("seen_at", _Time, nullable=False),
+    Column("seen_at", Time, nullable=False),
     Column("name", Text, nullable=False),
     Column("size", BigInteger),
     Index(None, "seen_at"),

@@ -1,15 +1,11 @@
 """The tables about people: identities, limits, plans, preferences, stream proxies, usage and repeated requests."""
 
-from typing import Final
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     Date,
-    DateTime,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -23,6 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from sluicegate.core.stream_proxies import ProxyCheck, ProxyKind
 from sluicegate.core.usage import Counter
+from sluicegate.db.columns import Time, one_of, owner
 from sluicegate.db.schema import metadata
 
 __all__ = [
@@ -36,32 +33,21 @@ __all__ = [
     "user_limits",
 ]
 
-_Time: Final = DateTime(timezone=True)
-
-
-def _user(*, primary_key: bool = False, nullable: bool = False) -> Column[object]:
-    owner = ForeignKey("users.id", ondelete="CASCADE")
-    return Column("user_id", Uuid, owner, nullable=nullable, primary_key=primary_key)
-
-
-def _words(column: str, words: type[ProxyCheck | ProxyKind | Counter]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(str(word)) for word in sorted(words))})", name=column)
-
 
 identities = Table(
     "identities",
     metadata,
     Column("issuer", Text, primary_key=True),
     Column("subject", Text, primary_key=True),
-    _user(),
-    Column("created_at", _Time, nullable=False),
+    owner(),
+    Column("created_at", Time, nullable=False),
     Index(None, "user_id"),
 )
 
 user_limits = Table(
     "user_limits",
     metadata,
-    _user(primary_key=True),
+    owner(primary_key=True),
     Column("storage_bytes", BigInteger),
     Column("concurrent", Integer),
     Column("max_resolution", Text),
@@ -72,23 +58,23 @@ user_limits = Table(
 entitlements = Table(
     "entitlements",
     metadata,
-    _user(primary_key=True),
+    owner(primary_key=True),
     Column("facts", JSONB, nullable=False),
-    Column("told_at", _Time, nullable=False),
+    Column("told_at", Time, nullable=False),
     comment="What the billing service said last about a user's plan.",
 )
 
 preferences = Table(
     "preferences",
     metadata,
-    _user(primary_key=True),
+    owner(primary_key=True),
     Column("chosen", JSONB, nullable=False),
 )
 
 stream_proxies = Table(
     "stream_proxies",
     metadata,
-    _user(primary_key=True),
+    owner(primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("label", Text, nullable=False),
     Column("base_url", Text, nullable=False),
@@ -96,21 +82,21 @@ stream_proxies = Table(
     Column("sealed_token", LargeBinary, nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("checked_at", _Time),
-    Column("created_at", _Time, nullable=False),
-    Column("updated_at", _Time, nullable=False),
-    _words("kind", ProxyKind),
-    _words("state", ProxyCheck),
+    Column("checked_at", Time),
+    Column("created_at", Time, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    one_of("kind", ProxyKind),
+    one_of("state", ProxyCheck),
 )
 
 usage_counters = Table(
     "usage_counters",
     metadata,
-    _user(primary_key=True),
+    owner(primary_key=True),
     Column("period", Date, primary_key=True),
     Column("counter", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
-    _words("counter", Counter),
+    one_of("counter", Counter),
 )
 
 repeats = Table(
@@ -118,13 +104,13 @@ repeats = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     # A caller of the gateway may have no user here.
-    _user(nullable=True),
+    owner(nullable=True),
     Column("owner", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("route", Text, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("held_until", _Time, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("held_until", Time, nullable=False),
     Column("effective", Boolean, nullable=False),
     Column("status", SmallInteger),
     Column("sealed", LargeBinary),

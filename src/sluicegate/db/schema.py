@@ -13,7 +13,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Double,
     ForeignKey,
     Identity,
@@ -36,6 +35,7 @@ from sluicegate.core.jobs import ACTIVE_STATES, JobState
 from sluicegate.core.keys import KeyKind
 from sluicegate.core.media_jobs import MediaState, MediaStep
 from sluicegate.core.sources import SourceKind
+from sluicegate.db.columns import Time, one_of, owner
 
 __all__ = [
     "JOB_IS_ACTIVE",
@@ -74,10 +74,6 @@ def _words(words: Iterable[StrEnum]) -> str:
     return ", ".join(f"'{word}'" for word in sorted(words))
 
 
-def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({_words(words)})", name=column)
-
-
 JOB_IS_ACTIVE: Final = text(f"state IN ({_words(ACTIVE_STATES)})")
 JOB_IS_LISTED: Final = text("removed_at IS NULL")
 JOB_IS_KEPT: Final = text("state = 'ready' AND account_id IS NOT NULL AND removed_at IS NULL")
@@ -89,12 +85,6 @@ MEDIA_WAITS: Final = text(f"{MEDIA_IS_ACTIVE.text} AND admitted_at IS NULL AND e
 """Media jobs in line for a place at work."""
 MEDIA_IS_ADMITTED: Final = text(f"{MEDIA_IS_ACTIVE.text} AND admitted_at IS NOT NULL")
 
-_Time = DateTime(timezone=True)
-
-
-def _owner() -> Column[object]:
-    return Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False)
-
 
 def _job(*, primary_key: bool = False) -> Column[object]:
     return Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key)
@@ -105,23 +95,23 @@ users = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    Column("created_at", _Time, nullable=False),
+    Column("created_at", Time, nullable=False),
 )
 
 keys = Table(
     "keys",
     metadata,
     Column("id", Uuid, primary_key=True),
-    _owner(),
+    owner(),
     Column("kind", Text, nullable=False),
     Column("prefix", Text, nullable=False, index=True),
     Column("label", Text, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False, unique=True),
     Column("sealed", LargeBinary),
-    Column("created_at", _Time, nullable=False),
-    Column("last_used_at", _Time),
-    Column("revoked_at", _Time),
-    _one_of("kind", KeyKind),
+    Column("created_at", Time, nullable=False),
+    Column("last_used_at", Time),
+    Column("revoked_at", Time),
+    one_of("kind", KeyKind),
     Index(None, "user_id", "created_at", "id"),
 )
 
@@ -129,19 +119,19 @@ accounts = Table(
     "accounts",
     metadata,
     Column("id", Uuid, primary_key=True),
-    _owner(),
+    owner(),
     Column("provider", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("base_url", Text),
     Column("reason", Text, nullable=False),
-    Column("checked_at", _Time),
+    Column("checked_at", Time),
     Column("facts", JSONB),
     Column("token_hint", Text, nullable=False),
     Column("sealed_token", LargeBinary, nullable=False),
     Column("sealed_proxy", LargeBinary),
-    Column("created_at", _Time, nullable=False),
-    _one_of("state", AccountState),
+    Column("created_at", Time, nullable=False),
+    one_of("state", AccountState),
     UniqueConstraint("user_id", "provider", "label"),
 )
 
@@ -149,7 +139,7 @@ jobs = Table(
     "jobs",
     metadata,
     Column("id", Uuid, primary_key=True),
-    _owner(),
+    owner(),
     Column("info_hash", String(40), nullable=False),
     Column("source_kind", Text, nullable=False),
     Column("source_uri", Text, nullable=False),
@@ -167,15 +157,15 @@ jobs = Table(
     Column("error_code", Text),
     Column("error", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("updated_at", _Time, nullable=False),
-    Column("missing_since", _Time),
+    Column("created_at", Time, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    Column("missing_since", Time),
     Column("missing", Text, nullable=False, server_default=text("''")),
-    Column("removed_at", _Time),
+    Column("removed_at", Time),
     Column("removed_from", Text),
     Column("removes_upstream", Boolean, nullable=False, server_default=text("false")),
-    _one_of("source_kind", SourceKind),
-    _one_of("state", JobState),
+    one_of("source_kind", SourceKind),
+    one_of("state", JobState),
     CheckConstraint("info_hash ~ '^[0-9a-f]{40}$'", name="info_hash"),
     CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
     Index("uq_jobs_current", "user_id", "info_hash", unique=True, postgresql_where=JOB_IS_CURRENT),
@@ -223,7 +213,7 @@ traces = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     _job(),
-    Column("at", _Time, nullable=False),
+    Column("at", Time, nullable=False),
     Column("rung", Text, nullable=False),
     Column("verdict", Text, nullable=False),
     Column("rule", Text, nullable=False),
@@ -239,8 +229,8 @@ intents = Table(
     _job(),
     Column("provider", Text, nullable=False),
     Column("account_id", Uuid),
-    Column("opened_at", _Time, nullable=False, server_default=text("now()")),
-    Column("looked_at", _Time),
+    Column("opened_at", Time, nullable=False, server_default=text("now()")),
+    Column("looked_at", Time),
     UniqueConstraint("job_id", "provider", "account_id", postgresql_nulls_not_distinct=True),
 )
 
@@ -248,7 +238,7 @@ media_jobs = Table(
     "media_jobs",
     metadata,
     Column("id", Uuid, primary_key=True),
-    _owner(),
+    owner(),
     Column("url", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("step", Text, nullable=False),
@@ -264,24 +254,24 @@ media_jobs = Table(
     Column("error", Text),
     Column("attempts", SmallInteger, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("updated_at", _Time, nullable=False),
-    Column("started_at", _Time),
-    Column("finished_at", _Time),
+    Column("created_at", Time, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    Column("started_at", Time),
+    Column("finished_at", Time),
     Column("bytes_done", BigInteger, nullable=False),
     Column("bytes_total", BigInteger),
     Column("speed", Double),
     Column("position", Integer, nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("host", Text, nullable=False),
-    Column("enqueued_at", _Time),
-    Column("admitted_at", _Time),
-    Column("not_before", _Time),
+    Column("enqueued_at", Time),
+    Column("admitted_at", Time),
+    Column("not_before", Time),
     Column("waiting", Text),
     Column("reserved_bytes", BigInteger, nullable=False),
     Column("retry_of", Uuid),
-    _one_of("state", MediaState),
-    _one_of("step", MediaStep),
+    one_of("state", MediaState),
+    one_of("step", MediaStep),
     CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
     Index("ix_media_jobs_list", "user_id", text("created_at DESC"), text("id DESC")),
     Index("ix_media_jobs_list_by_state", "user_id", "state", text("created_at DESC"), text("id DESC")),
@@ -308,7 +298,7 @@ ledger_calls = Table(
     # No foreign key: an account's token is tried before the account is kept.
     Column("account", Text, nullable=False),
     Column("calls", Text, nullable=False),
-    Column("at", _Time, nullable=False),
+    Column("at", Time, nullable=False),
     Index(None, "account", "at"),
     Index(None, "account", "calls", "at"),
     comment="Upstream calls that still count; 'at' is when one ended, or while it is on its way the latest it can.",
@@ -319,7 +309,7 @@ ledger_rests = Table(
     metadata,
     Column("account", Text, primary_key=True),
     Column("calls", Text, primary_key=True),
-    Column("until", _Time, nullable=False),
+    Column("until", Time, nullable=False),
     Column("reason", Text, nullable=False),
     comment="Classes of calls ('*' for all) that rest because the provider asked for it.",
 )
