@@ -8,6 +8,7 @@ from typing import Final
 from sluicegate.core import errors
 from sluicegate.core.errors import SluicegateError
 from sluicegate.web.asgi import Scope, Send
+from sluicegate.web.statuses import nearest_status
 
 __all__ = ["send_error", "status_of"]
 
@@ -36,7 +37,7 @@ A link that is not valid gets 403, as object stores answer: 401 would make brows
 
 def status_of(error: SluicegateError) -> int:
     """HTTP status of an error."""
-    return next(_STATUSES[ancestor] for ancestor in type(error).__mro__ if ancestor in _STATUSES)
+    return nearest_status(_STATUSES, error)
 
 
 async def send_error(error: SluicegateError, scope: Scope, send: Send, *, status: int | None = None) -> None:

@@ -14,6 +14,7 @@ from sluicegate.core.errors import SluicegateError, Unauthenticated
 from sluicegate.surfaces.dashboard.forms import sentence
 from sluicegate.surfaces.dashboard.frame import go, theme_of
 from sluicegate.surfaces.dashboard.rendering import render
+from sluicegate.web.statuses import nearest_status
 
 __all__ = ["EXCEPTION_HANDLERS", "answer_error"]
 
@@ -49,7 +50,7 @@ def answer_error(request: _Request, error: Exception) -> Response[str] | Redirec
             f"/app/sign-in?next={quote(request.url.path, safe='')}" if request.method == "GET" else "/app/sign-in"
         )
     if isinstance(error, SluicegateError):
-        status = next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
+        status = nearest_status(_STATUSES, error)
         return _page(request, status, sentence(error))
     if isinstance(error, HTTPException) and error.status_code < 500:
         words = "There is no such page." if error.status_code in {404, 405} else "This request cannot be answered."

@@ -10,6 +10,7 @@ from litestar.types import ExceptionHandlersMap
 from sluicegate.core import errors
 from sluicegate.core.errors import SluicegateError
 from sluicegate.surfaces.events.schemas import ErrorBody
+from sluicegate.web.statuses import nearest_status
 
 __all__ = ["EXCEPTION_HANDLERS"]
 
@@ -23,7 +24,7 @@ _STATUSES: Final[Mapping[type[SluicegateError], int]] = {
 
 def _answer(request: Request[Any, Any, Any], error: SluicegateError) -> Response[ErrorBody]:
     del request
-    status = next(_STATUSES[ancestor] for ancestor in type(error).__mro__ if ancestor in _STATUSES)
+    status = nearest_status(_STATUSES, error)
     headers = {} if error.retry_after is None else {"retry-after": str(math.ceil(error.retry_after))}
     if status == 401:
         headers["www-authenticate"] = 'Bearer realm="sluicegate"'

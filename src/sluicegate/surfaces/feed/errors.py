@@ -5,7 +5,6 @@ Sonarr and Radarr take 401 for wrong credentials and pause after 429 for ``Retry
 
 import logging
 import math
-from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -15,25 +14,11 @@ from litestar.types import ExceptionHandlersMap
 
 from sluicegate.core import errors
 from sluicegate.core.errors import SluicegateError
+from sluicegate.web.statuses import PLAIN_STATUSES, nearest_status
 
 __all__ = ["EXCEPTION_HANDLERS", "ErrorBody", "answer_error", "status_of"]
 
 _log: Final = logging.getLogger(__name__)
-
-_STATUSES: Final[Mapping[type[SluicegateError], int]] = {
-    errors.InvalidInput: 400,
-    errors.Unauthenticated: 401,
-    errors.PlanRequired: 402,
-    errors.AccessDenied: 403,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.LimitReached: 429,
-    errors.UpstreamError: 502,
-    errors.StorageError: 502,
-    errors.MediaError: 422,
-    errors.DeadlineExceeded: 502,
-    errors.SluicegateError: 500,
-}
 
 
 class ErrorBody(msgspec.Struct):
@@ -44,8 +29,7 @@ class ErrorBody(msgspec.Struct):
 
 def status_of(error: SluicegateError | type[SluicegateError]) -> int:
     """HTTP status of an error or error class."""
-    kind = error if isinstance(error, type) else type(error)
-    return next(_STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in _STATUSES)
+    return nearest_status(PLAIN_STATUSES, error)
 
 
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:

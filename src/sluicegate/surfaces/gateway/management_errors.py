@@ -12,6 +12,7 @@ from litestar.types import ExceptionHandlersMap
 from sluicegate.core import errors
 from sluicegate.core.errors import SluicegateError
 from sluicegate.surfaces.gateway.management_schemas import ErrorBody
+from sluicegate.web.statuses import nearest_status
 
 __all__ = ["EXCEPTION_HANDLERS"]
 
@@ -38,7 +39,7 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Error
     if not isinstance(error, SluicegateError):
         _log.error("an unexpected error ended a request to %s", request.scope.get("path_template", "?"), exc_info=error)
         error = errors.InternalError()
-    status = next(_STATUSES[ancestor] for ancestor in type(error).__mro__ if ancestor in _STATUSES)
+    status = nearest_status(_STATUSES, error)
     headers = {} if error.retry_after is None else {"retry-after": str(math.ceil(error.retry_after))}
     if status == 401:
         headers["www-authenticate"] = 'Bearer realm="sluicegate"'

@@ -18,6 +18,7 @@ from sluicegate.core import errors
 from sluicegate.core.errors import SluicegateError
 from sluicegate.core.jobs import Job
 from sluicegate.surfaces.library.schemas import ErrorBody
+from sluicegate.web.statuses import nearest_status
 
 __all__ = ["EXCEPTION_HANDLERS", "answer_error", "failure_of", "status_of"]
 
@@ -59,8 +60,7 @@ _KEPT_HEADERS: Final = frozenset({"allow", "retry-after", "www-authenticate"})
 
 def status_of(error: SluicegateError | type[SluicegateError]) -> int:
     """HTTP status of an error or error class."""
-    kind = error if isinstance(error, type) else type(error)
-    return next(_STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in _STATUSES)
+    return nearest_status(_STATUSES, error)
 
 
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:

@@ -14,6 +14,7 @@ from sluicegate.core.errors import SluicegateError
 from sluicegate.core.media_usage import GIB
 from sluicegate.services.media_usage import StorageQuotaExceeded
 from sluicegate.surfaces.media_jobs.schemas import ErrorBody
+from sluicegate.web.statuses import nearest_status
 
 __all__ = ["EXCEPTION_HANDLERS", "answer_error", "status_of"]
 
@@ -45,8 +46,7 @@ _KEPT_HEADERS: Final = frozenset({"allow", "retry-after"})
 
 def status_of(error: SluicegateError | type[SluicegateError]) -> int:
     """HTTP status of an error or error class."""
-    kind = error if isinstance(error, type) else type(error)
-    return next(_STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in _STATUSES)
+    return nearest_status(_STATUSES, error)
 
 
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
