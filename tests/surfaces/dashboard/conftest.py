@@ -96,6 +96,13 @@ async def eve(house: Server) -> AsyncIterator[Person]:
         yield person
 
 
+@pytest.fixture
+async def newcomer(house: Server) -> AsyncIterator[Person]:
+    """Somebody who has done nothing yet, for tests of what is counted."""
+    async with signed_in(house) as person:
+        yield person
+
+
 @pytest.fixture(scope="package")
 async def operator(house: Server) -> AsyncIterator[Person]:
     """Somebody who runs the installation."""

@@ -175,11 +175,11 @@ async def test_a_rule_that_is_wrong_says_so_beside_the_field(ada: Person, path: 
     await ada.refused(f"/app/gateway/rules{path}", field, **fields)
 
 
-async def test_requests_are_paged_drawn_and_told_as_text(ada: Person, eve: Person, house: Server):
+async def test_requests_are_paged_drawn_and_told_as_text(newcomer: Person, eve: Person, house: Server):
     async with database(house) as connection:
-        user_id = await connection.fetchval("SELECT id FROM users WHERE name = $1", ada.name)
+        user_id = await connection.fetchval("SELECT id FROM users WHERE name = $1", newcomer.name)
         await _keep_calls(connection, user_id, 60)
-    text = await ada.see("/app/gateway/requests")
+    text = await newcomer.see("/app/gateway/requests")
     assert text.count('<svg class="chart"') == 2
     assert 'role="img" aria-labelledby="by-addon-title by-addon-words"' in text
     assert "<script>alert" not in text
@@ -190,16 +190,16 @@ async def test_requests_are_paged_drawn_and_told_as_text(ada: Person, eve: Perso
     assert len(first) == 25
     seen, pages = list(first), 1
     while older := re.search(r'href="(/app/gateway/requests\?before=[^"]+)"', text):
-        text = await ada.see(html.unescape(older[1]))
+        text = await newcomer.see(html.unescape(older[1]))
         assert "<svg" not in text
         seen += re.findall(r"POST (/canonical/\d+)<", text)
         pages += 1
     assert (pages, len(seen), len(set(seen))) == (3, 60, 60)
-    only = await ada.see("/app/gateway/requests?addon=one")
+    only = await newcomer.see("/app/gateway/requests?addon=one")
     assert len(re.findall(r"POST /canonical/\d+<", only)) == 20
     assert "/canonical/" not in await eve.see("/app/gateway/requests")
     for wrong in ("before=yesterday", "before_id=x", f"addon={'x' * 65}"):
-        await ada.see(f"/app/gateway/requests?{wrong}", 400)
+        await newcomer.see(f"/app/gateway/requests?{wrong}", 400)
 
 
 async def _keep_calls(connection: asyncpg.Connection, user_id: UUID, count: int) -> None:

@@ -25,8 +25,8 @@ def _table(text: str, chart: str) -> dict[str, list[str]]:
     return {label: re.findall(r'<td class="figure">([^<]*)</td>', cells) for label, cells in rows}
 
 
-async def test_somebody_without_any_use_sees_zeros_and_every_chart_has_a_table(eve: Person):
-    text = await eve.see("/app/usage")
+async def test_somebody_without_any_use_sees_zeros_and_every_chart_has_a_table(newcomer: Person):
+    text = await newcomer.see("/app/usage")
     assert text.count('<svg class="chart"') == len(_CHARTS)
     assert "style=" not in text
     for chart in _CHARTS:
@@ -36,8 +36,8 @@ async def test_somebody_without_any_use_sees_zeros_and_every_chart_has_a_table(e
         assert f'aria-labelledby="{chart}-title {chart}-words"' in text
 
 
-async def test_what_happened_is_drawn_on_its_day_and_for_its_owner_alone(ada: Person, eve: Person, house: Server):
-    user_id, now = await _id_of(house, ada), datetime.now(UTC)
+async def test_what_happened_is_drawn_on_its_day_and_for_its_owner_alone(newcomer: Person, eve: Person, house: Server):
+    user_id, now = await _id_of(house, newcomer), datetime.now(UTC)
     day = (now - timedelta(days=3)).replace(hour=12)
     async with database(house) as connection:
         for state in ("ready", "ready", "failed", "cancelled"):
@@ -61,7 +61,7 @@ async def test_what_happened_is_drawn_on_its_day_and_for_its_owner_alone(ada: Pe
         await connection.execute(
             "INSERT INTO user_limits (user_id, storage_bytes, concurrent) VALUES ($1, $2, 3)", user_id, 10 << 30
         )
-    text = await ada.see("/app/usage?days=7")
+    text = await newcomer.see("/app/usage?days=7")
     assert _table(text, "jobs")[str(day.date())] == ["4", "2", "1"]
     assert _table(text, "media")[str(day.date())] == ["1", "0"]
     assert _table(text, "stored")[str(day.date())] == ["3.0"]
