@@ -26,6 +26,7 @@ from sluicegate.core.manifest import read_manifest
 from sluicegate.core.names import disambiguate, display_text, mime_type_of, safe_relative_path
 from sluicegate.core.provider import HosterSupport, Page, Provider
 from sluicegate.core.sources import Magnet, TorrentFile, WebLink
+from sluicegate.core.told_values import told_amount, told_hash, told_size, told_whole
 from sluicegate.core.transfers import Submission, Transfer, TransferState
 from sluicegate.core.web_links import parse_link
 from sluicegate.net.http import Http
@@ -51,9 +52,7 @@ numbers (6 = seeding). Under both this is safe, because only all bytes or 100 ma
 _ID: Final = re.compile(r"[A-Za-z0-9]{1,40}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _USER: Final = re.compile(r"/user/([0-9A-Za-z]{1,40})/")
-_INFO_HASH: Final = re.compile(r"[0-9a-f]{40}")
 _URL: Final = re.compile(r"https?://[^/\s]\S*")
-_FIGURE_MAX: Final = 2**63 - 1
 _SECONDS_MAX: Final = 100 * 365 * 86_400
 
 
@@ -79,10 +78,10 @@ class DebridLink(Provider):
         """The plan and its end; ``server_detected`` 1 warns that Debrid-Link takes this server for a data centre."""
         me = await self._api.infos()
         number = _USER.search(me.viewSessidUrl or "")
-        seconds = _whole(me.premiumLeft)
+        seconds = told_whole(me.premiumLeft)
         limits = (
-            ("points", float(_whole(me.pts) or 0)),
-            ("shared_traffic", float(_whole(me.trafficshare) or 0)),
+            ("points", float(told_whole(me.pts) or 0)),
+            ("shared_traffic", float(told_whole(me.trafficshare) or 0)),
             ("server_detected", float(bool(me.serverDetected))),
         )
         user = number.group(1) if number else display_text(me.username, 80).partition("@")[0]
@@ -213,16 +212,15 @@ def _submission(row: Torrent) -> Submission:
 def _transfer(row: Torrent) -> Transfer:
     """A row as a transfer, always without files: lists pack many of them into one ZIP entry."""
     state = _state(row)
-    info_hash = (row.hashString or "").lower()
     return Transfer(
         id=row.id,
         state=state,
         name=display_text(row.name or ""),
-        info_hash=info_hash if _INFO_HASH.fullmatch(info_hash) else None,
-        size=_whole(row.totalSize) or None,
-        progress=1.0 if state is TransferState.READY else min(_percent(row.downloadPercent), 100) / 100,
-        speed=_whole(row.downloadSpeed),
-        seeders=_whole(row.peersConnected),
+        info_hash=told_hash(row.hashString),
+        size=told_whole(row.totalSize) or None,
+        progress=1.0 if state is TransferState.READY else min(told_amount(row.downloadPercent), 100) / 100,
+        speed=told_whole(row.downloadSpeed),
+        seeders=told_whole(row.peersConnected),
         added_at=_time(row.created),
         detail=_detail(row),
     )
@@ -230,7 +228,7 @@ def _transfer(row: Torrent) -> Transfer:
 
 def _state(row: Torrent) -> TransferState:
     """Trouble first, then what is there, then what is missing."""
-    percent = _percent(row.downloadPercent)
+    percent = told_amount(row.downloadPercent)
     finished = isinstance(row.status, int) and row.status >= _FINISHED
     if (row.error or row.errorString) and percent < 100:
         return TransferState.FAILED
@@ -255,7 +253,7 @@ def _files(torrent: Torrent, files: Sequence[File]) -> tuple[RemoteFile, ...]:
         RemoteFile(
             index=(index := _index(torrent.id, file)),
             path=path,
-            size=-1 if (size := _whole(file.size)) is None else size,
+            size=told_size(file.size),
             locator=str(Locator.of(DebridLink.name, torrent.id, index)) if index >= 0 and _there(file) else None,
             mime_type=mime_type_of(path),
         )
@@ -270,13 +268,13 @@ def _index(torrent_id: str, file: File) -> int:
 
 
 def _there(file: File) -> bool:
-    return _percent(file.downloadPercent) >= 100 and bool(file.downloadUrl)
+    return told_amount(file.downloadPercent) >= 100 and bool(file.downloadUrl)
 
 
 def _link(url: str | None, told: File | Download) -> Link:
     if url is None or not _URL.fullmatch(url):
         raise ProtocolError("Debrid-Link tells no direct link.", provider=DebridLink.name)
-    return Link(url, name=display_text(told.name), size=_whole(told.size) or None)
+    return Link(url, name=display_text(told.name), size=told_whole(told.size) or None)
 
 
 def _checked(transfer_id: str) -> str:
@@ -286,15 +284,6 @@ def _checked(transfer_id: str) -> str:
     return transfer_id
 
 
-def _percent(value: Number) -> float:
-    return float(value) if value is not None and 0 <= value <= _FIGURE_MAX else 0.0
-
-
-def _whole(value: Number) -> int | None:
-    """A figure that may come as a float; None for what is no figure."""
-    return int(value) if value is not None and 0 <= value <= _FIGURE_MAX else None
-
-
 def _time(value: Number) -> datetime | None:
-    seconds = _whole(value)
+    seconds = told_whole(value)
     return datetime.fromtimestamp(seconds, UTC) if seconds and seconds < _SECONDS_MAX else None

@@ -28,6 +28,7 @@ from sluicegate.core.errors import (
 )
 from sluicegate.core.names import display_text
 from sluicegate.net.answers import Answer
+from sluicegate.net.refusals import refusal, unknown_kind
 
 __all__ = ["FLOOD_SECONDS", "PROVIDER", "failure"]
 
@@ -95,15 +96,10 @@ class _Refusal(msgspec.Struct):
 
 
 def failure(answer: Answer) -> UpstreamError:
-    """The core error for an answer that is no success."""
-    try:
-        code = display_text(answer.json(_Refusal, provider=PROVIDER).error, 80) or str(answer.status)
-    except ProtocolError as unreadable:
-        # A proxy's page: with a 5xx it speaks for the service, with any other status nobody knows for whom.
-        if answer.status < 500:
-            return unreadable
-        code = str(answer.status)
-    fallback = UpstreamServerError if answer.status >= 500 else _STATUSES.get(answer.status, ProtocolError)
+    """The core error for an answer that is no success. Raises ProtocolError for a page that is nobody's."""
+    said = refusal(answer, _Refusal, provider=PROVIDER)
+    code = (display_text(said.error, 80) if said else "") or str(answer.status)
+    fallback = _STATUSES.get(answer.status) or unknown_kind(answer.status)
     told = answer.retry_after
     return _CODES.get(code, fallback)(
         f"Debrid-Link answers {code}.",

@@ -5,7 +5,6 @@ There is no availability check: it was switched off in November 2024, and what c
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import ClassVar, Final
 
 from sluicegate.core.accounts import AccountFacts, Credential
@@ -17,6 +16,7 @@ from sluicegate.core.manifest import read_manifest
 from sluicegate.core.names import disambiguate, display_text, mime_type_of, safe_relative_path, safe_segment
 from sluicegate.core.provider import HosterSupport, Page, Provider
 from sluicegate.core.sources import Magnet, TorrentFile, WebLink
+from sluicegate.core.told_values import told_hash, told_size, told_time, told_whole
 from sluicegate.core.transfers import Submission, Transfer, TransferState
 from sluicegate.core.web_links import parse_link
 from sluicegate.net.http import Http
@@ -40,11 +40,9 @@ _STATES: Final = {
 }
 
 _ID: Final = re.compile(r"[A-Za-z0-9]{1,64}")
-_INFO_HASH: Final = re.compile(r"[0-9a-f]{40}")
 _OWN_LINK: Final = re.compile(r"https://(?:www\.)?real-debrid\.com/d/([A-Z0-9]{13})[A-Z0-9]*", re.IGNORECASE)
 _LINK_CODE: Final = re.compile(r"[A-Z0-9]{13}")
 _PAGES_MAX: Final = 50
-_FIGURE_MAX: Final = 2**63 - 1
 
 
 class RealDebrid(Provider):
@@ -69,8 +67,8 @@ class RealDebrid(Provider):
         """Whether the account is premium, and until when."""
         user = await self._api.user()
         premium = {"premium": True, "free": False}.get(user.type)
-        limits = (("points", float(points)),) if (points := _whole(user.points)) is not None else ()
-        return AccountFacts(str(user.id), premium, display_text(user.type, 50), _time(user.expiration), limits)
+        limits = (("points", float(points)),) if (points := told_whole(user.points)) is not None else ()
+        return AccountFacts(str(user.id), premium, display_text(user.type, 50), told_time(user.expiration), limits)
 
     async def submit_magnet(self, magnet: Magnet) -> Submission:
         """Hands in a magnet; files must be selected before it starts.
@@ -188,18 +186,18 @@ class RealDebrid(Provider):
 
 
 def _transfer(row: Torrent) -> Transfer:
+    """A row as a transfer. Dates end in ``Z`` but look like the provider's local time: off by up to two hours."""
     state = _state(row)
-    info_hash = (row.hash or "").lower()
     return Transfer(
         id=row.id,
         state=state,
         name=display_text(row.filename or ""),
-        info_hash=info_hash if _INFO_HASH.fullmatch(info_hash) else None,
-        size=_whole(row.bytes) or None,
+        info_hash=told_hash(row.hash),
+        size=told_whole(row.bytes) or None,
         progress=1.0 if state is TransferState.READY else min(1.0, max(0.0, (row.progress or 0) / 100)),
-        speed=_whole(row.speed),
-        seeders=_whole(row.seeders),
-        added_at=_time(row.added),
+        speed=told_whole(row.speed),
+        seeders=told_whole(row.seeders),
+        added_at=told_time(row.added),
         detail=display_text(row.status, 200),
     )
 
@@ -227,7 +225,7 @@ def _files(info: Info) -> tuple[RemoteFile, ...]:
         RemoteFile(
             index=row.id - 1,
             path=path,
-            size=-1 if (size := _whole(row.bytes)) is None else size,
+            size=told_size(row.bytes),
             locator=by_id.get(row.id),
             mime_type=mime_type_of(path),
             selected=bool(row.selected) or state is TransferState.SELECTING,
@@ -256,24 +254,10 @@ def _locator(url: str) -> str:
 
 
 def _link(found: Unrestricted) -> Link:
-    return Link(found.download, name=display_text(found.filename or ""), size=_whole(found.filesize) or None)
+    return Link(found.download, name=display_text(found.filename or ""), size=told_whole(found.filesize) or None)
 
 
 def _checked(transfer_id: str) -> str:
     if not _ID.fullmatch(transfer_id):
         raise TransferMissing("Real-Debrid has no transfer with such an id.", provider=RealDebrid.name)
     return transfer_id
-
-
-def _whole(value: float | None) -> int | None:
-    """A figure that may come as a float; None for what is no figure."""
-    return int(value) if value is not None and 0 <= value <= _FIGURE_MAX else None
-
-
-def _time(text: str | None) -> datetime | None:
-    """A date, None when it is none. They end in ``Z`` but look like the provider's local time: off by up to 2 hours."""
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

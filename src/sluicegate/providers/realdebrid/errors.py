@@ -28,6 +28,7 @@ from sluicegate.core.errors import (
     UpstreamUnavailable,
 )
 from sluicegate.net.answers import Answer
+from sluicegate.net.refusals import unknown_kind
 
 __all__ = ["OWN_LINK", "PROVIDER", "SELECTION", "WITHOUT_ARGUMENTS", "Meanings", "failure"]
 
@@ -98,6 +99,7 @@ _STATUSES: Final[Meanings] = {
     401: CredentialsRejected,
     403: UpstreamPlanRequired,
     404: TransferMissing,
+    429: UpstreamRateLimited,
     451: SourceRejected,
     509: SlotsFull,
 }
@@ -135,9 +137,11 @@ def failure(answer: Answer, meanings: Meanings | None = None) -> UpstreamError:
         return _without_body(answer, unreadable)
     code = refusal.error_code if refusal.error_code is not None else _SLUGS.get(refusal.error or "")
     if code is None:
-        kind = UpstreamRateLimited if answer.status == 429 else _STATUSES.get(answer.status, _fallback(answer))
+        kind = (
+            UpstreamRateLimited if answer.status == 429 else _STATUSES.get(answer.status) or unknown_kind(answer.status)
+        )
         return _made(kind, f"HTTP status {answer.status}", str(answer.status), answer.retry_after)
-    kind = (meanings or {}).get(code) or _CODES.get(code, _fallback(answer))
+    kind = (meanings or {}).get(code) or _CODES.get(code) or unknown_kind(answer.status)
     wait = _SLOW_DOWN_SECONDS if code == _SLOW_DOWN and answer.retry_after is None else answer.retry_after
     return _made(kind, f"error {code}", str(code), wait)
 
@@ -149,10 +153,6 @@ def _without_body(answer: Answer, unreadable: ProtocolError) -> UpstreamError:
     if answer.status >= 500:
         return _made(UpstreamServerError, f"HTTP status {answer.status}", str(answer.status), answer.retry_after)
     return unreadable
-
-
-def _fallback(answer: Answer) -> type[UpstreamError]:
-    return UpstreamServerError if answer.status >= 500 else ProtocolError
 
 
 def _made(kind: type[UpstreamError], told: str, code: str, wait: float | None) -> UpstreamError:

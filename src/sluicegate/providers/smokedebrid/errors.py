@@ -10,7 +10,6 @@ from sluicegate.core.errors import (
     HosterUnsupported,
     LinkExpired,
     NotSupported,
-    ProtocolError,
     SlotsFull,
     SourceRejected,
     TransferMissing,
@@ -22,6 +21,7 @@ from sluicegate.core.errors import (
 )
 from sluicegate.core.names import display_text
 from sluicegate.net.answers import Answer
+from sluicegate.net.refusals import refusal, unknown_kind
 
 __all__ = ["PROVIDER", "failure"]
 
@@ -55,13 +55,8 @@ class _Refusal(msgspec.Struct):
 
 
 def failure(answer: Answer) -> UpstreamError:
-    """The core error for an answer that is no success."""
-    try:
-        code = display_text(answer.json(_Refusal, provider=PROVIDER).error.code, 80) or str(answer.status)
-    except ProtocolError as unreadable:
-        # A proxy's page: with a 5xx it speaks for the service, with any other status nobody knows for whom.
-        if answer.status < 500:
-            return unreadable
-        code = str(answer.status)
-    kind = _CODES.get(code, UpstreamServerError if answer.status >= 500 else ProtocolError)
+    """The core error for an answer that is no success. Raises ProtocolError for a page that is nobody's."""
+    told = refusal(answer, _Refusal, provider=PROVIDER)
+    code = (display_text(told.error.code, 80) if told else "") or str(answer.status)
+    kind = _CODES.get(code) or unknown_kind(answer.status)
     return kind(f"SmokeDebrid answers {code}.", provider=PROVIDER, upstream_code=code, retry_after=answer.retry_after)

@@ -9,7 +9,6 @@ Left out on purpose: the store's Usenet calls, whose ids are one with those of t
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import ClassVar, Final
 
 from sluicegate.core.accounts import AccountFacts, Credential
@@ -30,9 +29,10 @@ from sluicegate.core.manifest import read_manifest
 from sluicegate.core.names import disambiguate, display_text, mime_type_of, safe_relative_path
 from sluicegate.core.provider import Page, Provider
 from sluicegate.core.sources import Magnet
+from sluicegate.core.told_values import told_hash, told_size, told_time, told_whole
 from sluicegate.core.transfers import Submission, Transfer, TransferState
 from sluicegate.net.http import Http
-from sluicegate.providers.stremthru.api import CheckedMagnet, File, Number, StremThruApi
+from sluicegate.providers.stremthru.api import CheckedMagnet, File, StremThruApi
 from sluicegate.providers.stremthru.api import Magnet as Row
 
 __all__ = ["StremThru"]
@@ -59,8 +59,6 @@ _ROWS: Final = 50
 _ROWS_OF_TORRIN: Final = 100
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:=-]{0,199}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
-_INFO_HASH: Final = re.compile(r"[0-9a-f]{40}")
-_FIGURE_MAX: Final = 2**63 - 1
 
 
 class StremThru(Provider):
@@ -169,7 +167,7 @@ class StremThru(Provider):
         if file is None or not file.link:
             raise FileGone("The transfer has no such file any more.", provider=self.name)
         url = await self._api.generate(file.link)
-        return Link(url, name=display_text(file.path.rpartition("/")[2]), size=_whole(file.size))
+        return Link(url, name=display_text(file.path.rpartition("/")[2]), size=told_whole(file.size))
 
     async def availability(self, hashes: Sequence[str]) -> tuple[Availability, ...]:
         """What the store has at once. Signed links in the answer are not kept."""
@@ -187,15 +185,14 @@ class StremThru(Provider):
 def _transfer(row: Row) -> Transfer:
     """A row as a transfer. The store tells no progress: it is 0 until it is done."""
     state = _STATES.get(row.status, TransferState.UNKNOWN)
-    info_hash = (row.hash or "").lower()
     return Transfer(
         id=row.id,
         state=state,
         name=display_text(row.name or ""),
-        info_hash=info_hash if _INFO_HASH.fullmatch(info_hash) else None,
-        size=_whole(row.size) or None,
+        info_hash=told_hash(row.hash),
+        size=told_whole(row.size) or None,
         progress=1.0 if state is TransferState.READY else 0.0,
-        added_at=_time(row.added_at),
+        added_at=told_time(row.added_at),
         detail=display_text(row.status, 200),
     )
 
@@ -207,7 +204,7 @@ def _files(files: Sequence[File], transfer_id: str | None) -> tuple[RemoteFile, 
         RemoteFile(
             index=(number := _number(position, file)),
             path=path,
-            size=-1 if (size := _whole(file.size)) is None else size,
+            size=told_size(file.size),
             locator=str(Locator.of(StremThru.name, transfer_id, number)) if transfer_id else None,
             mime_type=mime_type_of(path),
         )
@@ -235,16 +232,3 @@ def _checked(transfer_id: str) -> str:
     if not _ID.fullmatch(transfer_id):
         raise TransferMissing("The store has no transfer with such an id.", provider=StremThru.name)
     return transfer_id
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _whole(value: Number) -> int | None:
-    """A figure that may come as a float; None for what is no figure."""
-    return int(value) if value is not None and 0 <= value <= _FIGURE_MAX else None

@@ -15,7 +15,6 @@ from sluicegate.core.errors import (
     AccountLocked,
     CredentialsRejected,
     NotSupported,
-    ProtocolError,
     SlotsFull,
     SourceRejected,
     TransferMissing,
@@ -29,6 +28,7 @@ from sluicegate.core.errors import (
 )
 from sluicegate.core.names import display_text
 from sluicegate.net.answers import Answer
+from sluicegate.net.refusals import NO_ROUTE, Starts, beginning, refusal, unknown_kind
 
 __all__ = ["PROVIDER", "failure"]
 
@@ -73,7 +73,7 @@ _STATUSES: Final[Mapping[int, type[UpstreamError]]] = {
 }
 """409 says that a job still has to seed."""
 
-_TEXTS: Final[Mapping[int, Mapping[str, type[UpstreamError]]]] = {
+_TEXTS: Final[Mapping[int, Starts]] = {
     403: {
         "content blocked by safety policy": SourceRejected,
         "subscription paused": UpstreamPlanRequired,
@@ -88,9 +88,6 @@ _TEXTS: Final[Mapping[int, Mapping[str, type[UpstreamError]]]] = {
     },
 }
 
-_ROUTER: Final = b"404 page not found"
-"""Body of the router's 404, which is no answer about a transfer: there is no such call."""
-
 
 class _Detail(msgspec.Struct):
     code: str | int | None = None
@@ -102,17 +99,12 @@ class _Refusal(msgspec.Struct):
 
 
 def failure(answer: Answer) -> UpstreamError:
-    """The core error for an answer that is no success."""
+    """The core error for an answer that is no success. Raises ProtocolError for a page that is nobody's."""
     status = str(answer.status)
-    if answer.status == 404 and answer.body.strip() == _ROUTER:
+    if answer.status == 404 and answer.body.strip() == NO_ROUTE:
         return NotSupported("The store has no such call.", provider=PROVIDER, upstream_code=status)
-    try:
-        error = answer.json(_Refusal, provider=PROVIDER).error
-    except ProtocolError as unreadable:
-        # A proxy's page: with a 5xx it speaks for the service, with any other status nobody knows for whom.
-        if answer.status < 500:
-            return unreadable
-        error = _Detail()
+    told = refusal(answer, _Refusal, provider=PROVIDER)
+    error = told.error if told else _Detail()
     detail = _Detail(message=error) if isinstance(error, str) else error
     code = display_text(detail.code, 80) if isinstance(detail.code, str) else ""
     kind = _WORDS.get(code) or _by_status(answer.status, detail.message or "")
@@ -126,7 +118,5 @@ def failure(answer: Answer) -> UpstreamError:
 
 def _by_status(status: int, text: str) -> type[UpstreamError]:
     known = _TEXTS.get(status, {})
-    start = next((start for start in known if text.startswith(start)), None)
-    if start is not None:
-        return known[start]
-    return _STATUSES.get(status, UpstreamServerError if status >= 500 else ProtocolError)
+    start = beginning(text, known)
+    return known[start] if start else _STATUSES.get(status) or unknown_kind(status)

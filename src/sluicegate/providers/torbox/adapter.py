@@ -28,6 +28,7 @@ from sluicegate.core.manifest import read_manifest
 from sluicegate.core.names import disambiguate, display_text, mime_type_of, safe_relative_path
 from sluicegate.core.provider import Control, HosterSupport, Page, Provider
 from sluicegate.core.sources import Magnet, Nzb, SourceKind, TorrentFile, WebLink
+from sluicegate.core.told_values import told_hash, told_size, told_time, told_whole
 from sluicegate.core.transfers import Submission, Transfer, TransferState
 from sluicegate.core.web_links import parse_link
 from sluicegate.net.http import Http
@@ -50,8 +51,6 @@ _FREE_SECTIONS: Final = (_TORRENT.type, _WEB.type)
 
 _PAGES_MAX: Final = 50
 _ID_DIGITS_MAX: Final = 18
-_FIGURE_MAX: Final = 2**63 - 1
-_INFO_HASH: Final = re.compile(r"[0-9a-f]{40}")
 _SUFFIX: Final = re.compile(r"\([^)]*\)")
 
 _FAILED: Final = frozenset({"error", "missing", "missingfiles", "expired"})
@@ -117,10 +116,10 @@ class TorBox(Provider):
         me = await self._api.me()
         plan, slots = _PLANS.get(me.plan, (f"plan {me.plan}", 0))
         limits = (
-            ("active_transfers", float(slots + (_whole(me.additional_concurrent_slots) or 0))),
-            ("downloads_so_far", float(_whole(me.total_downloaded) or 0)),
+            ("active_transfers", float(slots + (told_whole(me.additional_concurrent_slots) or 0))),
+            ("downloads_so_far", float(told_whole(me.total_downloaded) or 0)),
         )
-        return AccountFacts(str(me.id), me.plan > 0, plan, _time(me.premium_expires_at), limits)
+        return AccountFacts(str(me.id), me.plan > 0, plan, told_time(me.premium_expires_at), limits)
 
     async def submit_magnet(self, magnet: Magnet) -> Submission:
         """Hands in a magnet; see ``_found`` for what happens when the account has it already."""
@@ -265,14 +264,13 @@ class TorBox(Provider):
 
 def _transfer(twin: Twin, row: Item | Queued) -> Transfer:
     """A row of a list as a transfer; without files when their names are not safe, so that the others still show."""
-    info_hash = (row.hash or "").lower()
     base = Transfer(
         id=f"{twin.type}:{row.id}",
         state=TransferState.QUEUED,
         name=display_text(row.name or ""),
         kind=_KINDS[twin.type],
-        info_hash=info_hash if twin is _TORRENT and _INFO_HASH.fullmatch(info_hash) else None,
-        added_at=_time(row.created_at),
+        info_hash=told_hash(row.hash) if twin is _TORRENT else None,
+        added_at=told_time(row.created_at),
     )
     if isinstance(row, Queued):
         return replace(base, id=_QUEUED + base.id, detail="queued")
@@ -281,10 +279,10 @@ def _transfer(twin: Twin, row: Item | Queued) -> Transfer:
     return replace(
         base,
         state=state,
-        size=_whole(row.size) or None,
+        size=told_whole(row.size) or None,
         progress=1.0 if ready else min(1.0, max(0.0, float(row.progress or 0))),
-        speed=_whole(row.download_speed),
-        seeders=_whole(row.seeds),
+        speed=told_whole(row.download_speed),
+        seeders=told_whole(row.seeds),
         detail=display_text(row.download_state, 200),
         files=_known_files(row.files, base.id) if ready else None,
     )
@@ -298,7 +296,7 @@ def _state(item: Item) -> TransferState:
     if word in _FAILED or word.startswith("failed") or "invalid" in word:
         return TransferState.FAILED
     if item.download_finished:
-        gone = _time(item.expires_at)
+        gone = told_time(item.expires_at)
         return TransferState.FAILED if gone and gone < datetime.now(UTC) else TransferState.PROCESSING
     if word in _STATES:
         return _STATES[word]
@@ -324,7 +322,7 @@ def _files(rows: Sequence[File], transfer_id: str | None) -> tuple[RemoteFile, .
         RemoteFile(
             index=row.id,
             path=path,
-            size=-1 if (size := _whole(row.size)) is None else size,
+            size=told_size(row.size),
             locator=str(Locator.of(TorBox.name, transfer_id, row.id)) if transfer_id else None,
             mime_type=row.mimetype or mime_type_of(path),
         )
@@ -340,7 +338,7 @@ def _available(info_hash: str, hit: CachedItem | None) -> Availability:
     except UnsafeSource:
         files = ()
     name = display_text(hit.name or "")
-    return Availability(info_hash, cached=True, name=name, size=_whole(hit.size), files=files)
+    return Availability(info_hash, cached=True, name=name, size=told_whole(hit.size), files=files)
 
 
 def _place(cursor: str | None) -> tuple[str, int]:
@@ -360,20 +358,6 @@ def _read_id(transfer_id: str) -> tuple[str, Twin, int]:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= _ID_DIGITS_MAX
-
-
-def _whole(value: float | None) -> int | None:
-    """A figure that may come as a float; None for what is no figure."""
-    return int(value) if value is not None and 0 <= value <= _FIGURE_MAX else None
-
-
-def _time(text: str | None) -> datetime | None:
-    """A date of either kind that TorBox writes (``Z``, or fractions and an offset); None when it is none."""
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _md5(source: str | bytes) -> str:

@@ -29,6 +29,7 @@ from sluicegate.core.errors import (
 )
 from sluicegate.core.names import display_text
 from sluicegate.net.answers import Answer
+from sluicegate.net.refusals import refusal, unknown_kind
 
 __all__ = ["PERHAPS_THERE", "PROVIDER", "failure"]
 
@@ -84,17 +85,15 @@ class _Refusal(msgspec.Struct):
 
 
 def failure(answer: Answer) -> UpstreamError:
-    """The core error for an answer that is no success."""
+    """The core error for an answer that is no success. Raises ProtocolError for a page that is nobody's."""
     if answer.status == 429:
         return _made(UpstreamRateLimited, "429", retry_after=answer.retry_after)
-    try:
-        refusal = answer.json(_Refusal, provider=PROVIDER)
-    except ProtocolError as unreadable:
-        # A proxy's page: with a 5xx it speaks for the service, with any other status nobody knows for whom.
-        return _made(UpstreamServerError, str(answer.status)) if answer.status >= 500 else unreadable
-    if isinstance(refusal.error, str) and refusal.error:
-        code = display_text(refusal.error, 80)
-        return _made(_meaning(code, answer.status), code, retry_after=_cooldown(code, refusal.data))
+    said = refusal(answer, _Refusal, provider=PROVIDER)
+    if said is None:
+        return _made(UpstreamServerError, str(answer.status))
+    if isinstance(said.error, str) and said.error:
+        code = display_text(said.error, 80)
+        return _made(_meaning(code, answer.status), code, retry_after=_cooldown(code, said.data))
     return _made(_meaning("", answer.status), str(answer.status))
 
 
@@ -105,7 +104,7 @@ def _meaning(code: str, status: int) -> type[UpstreamError]:
         # Codes that end in ERROR mean a fault on TorBox's side (API documentation, "Errors").
         ours = UpstreamServerError if code.endswith("ERROR") or status >= 500 else ProtocolError
         return _CODES.get(code, ours)
-    return _STATUSES.get(status, UpstreamServerError if status >= 500 else ProtocolError)
+    return _STATUSES.get(status) or unknown_kind(status)
 
 
 def _made(kind: type[UpstreamError], code: str, *, retry_after: float | None = None) -> UpstreamError:

@@ -26,10 +26,11 @@ from sluicegate.core.manifest import read_manifest
 from sluicegate.core.names import disambiguate, display_text, mime_type_of, safe_relative_path
 from sluicegate.core.provider import HosterSupport, Page, Provider
 from sluicegate.core.sources import Magnet, Nzb, SourceKind, TorrentFile, WebLink
+from sluicegate.core.told_values import told_amount, told_hash, told_size, told_time, told_whole
 from sluicegate.core.transfers import Submission, Transfer, TransferState
 from sluicegate.core.web_links import parse_link
 from sluicegate.net.http import Http
-from sluicegate.providers.torrin.api import Available, File, Job, Number, TorrinApi
+from sluicegate.providers.torrin.api import Available, File, Job, TorrinApi
 
 __all__ = ["Torrin"]
 
@@ -61,8 +62,6 @@ _KINDS: Final = {
 _FREE: Final = "free"
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
-_INFO_HASH: Final = re.compile(r"[0-9a-f]{40}")
-_FIGURE_MAX: Final = 2**63 - 1
 _TIME_MAX: Final = 2**33
 
 
@@ -93,13 +92,15 @@ class Torrin(Provider):
             "slots": me.plan.max_concurrent_jobs,
             "largest_torrent_bytes": me.plan.max_torrent_bytes,
         }
-        limits = tuple((name, float(whole)) for name, value in figures.items() if (whole := _whole(value)) is not None)
+        limits = tuple(
+            (name, float(whole)) for name, value in figures.items() if (whole := told_whole(value)) is not None
+        )
         plan = display_text(me.plan.id, 80)
         return AccountFacts(
             id=me.user_id,
             premium=plan != _FREE and not me.paused,
             plan=f"{plan} (paused)" if me.paused else plan,
-            expires_at=_time(me.expires_at),
+            expires_at=told_time(me.expires_at),
             limits=limits,
         )
 
@@ -133,7 +134,7 @@ class Torrin(Provider):
         before = None
         if cursor is not None:
             created_at, _, job_id = cursor.partition(" ")
-            if _time(created_at) is None or not _ID.fullmatch(job_id):
+            if told_time(created_at) is None or not _ID.fullmatch(job_id):
                 raise InvalidInput("This is not a cursor of torrin.", field="cursor")
             before = (created_at, job_id)
         jobs = await self._api.jobs(self.page_size, before)
@@ -173,7 +174,7 @@ class Torrin(Provider):
             raise FileGone("The transfer has no such file any more.", provider=self.name)
         stream = streams[int(number)]
         name = display_text((stream.file_name or "").rpartition("/")[2])
-        return Link(stream.signed_url, _signed_until(stream.signed_url), name=name, size=_whole(stream.size))
+        return Link(stream.signed_url, _signed_until(stream.signed_url), name=name, size=told_whole(stream.size))
 
     async def hosters(self) -> tuple[HosterSupport, ...]:
         """The hosters that ``submit_web`` understands."""
@@ -210,19 +211,17 @@ def _submission(job: Job, begins: bool) -> Submission:  # noqa: FBT001 - the two
 def _transfer(job: Job) -> Transfer:
     state = _STATES.get(job.status, TransferState.UNKNOWN)
     kind = _KINDS.get(job.source, SourceKind.TORRENT)
-    info_hash = (job.info_hash or "").lower()
-    # What stands in ``info_hash`` of links and NZBs has the same form, and is the hash of something else.
-    hashed = kind is SourceKind.TORRENT and _INFO_HASH.fullmatch(info_hash)
     return Transfer(
         id=job.id,
         state=state,
         name=display_text(job.name or ""),
         kind=kind,
-        info_hash=info_hash if hashed else None,
-        size=_whole(job.file_size) or None,
-        progress=1.0 if state is TransferState.READY else min(_whole_or_part(job.progress), 100.0) / 100,
-        speed=_whole(job.speed),
-        added_at=_time(job.created_at),
+        # What stands there for links and NZBs has the same form, and is the hash of something else.
+        info_hash=told_hash(job.info_hash) if kind is SourceKind.TORRENT else None,
+        size=told_whole(job.file_size) or None,
+        progress=1.0 if state is TransferState.READY else min(told_amount(job.progress), 100.0) / 100,
+        speed=told_whole(job.speed),
+        added_at=told_time(job.created_at),
         detail=display_text(job.error or job.status, 200),
     )
 
@@ -234,7 +233,7 @@ def _files(job_id: str, files: Sequence[File]) -> tuple[RemoteFile, ...]:
         RemoteFile(
             index=max(file.index, -1),
             path=path,
-            size=_size(file.size),
+            size=told_size(file.size),
             locator=str(Locator.of(Torrin.name, job_id, position)),
             mime_type=mime_type_of(path),
         )
@@ -251,7 +250,7 @@ def _availability(info_hash: str, found: Available | None) -> Availability:
     except UnsafeSource:
         return Availability(info_hash, cached=True)
     files = tuple(
-        RemoteFile(position, path, _size(row.size), mime_type=mime_type_of(path))
+        RemoteFile(position, path, told_size(row.size), mime_type=mime_type_of(path))
         for position, (row, path) in enumerate(zip(rows, paths, strict=True))
     )
     return Availability(info_hash, cached=True, files=files)
@@ -269,26 +268,3 @@ def _signed_until(url: str) -> datetime | None:
     told = parse_qs(urlsplit(url).query).get("exp", [""])[0]
     known = told.isascii() and told.isdecimal() and int(told[:20]) < _TIME_MAX
     return datetime.fromtimestamp(int(told), UTC) if known else None
-
-
-def _time(text: str | None) -> datetime | None:
-    """An RFC 3339 time, with as many digits of a second as Go writes; None when it is none."""
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _whole_or_part(value: Number) -> float:
-    return float(value) if value is not None and 0 <= value <= _FIGURE_MAX else 0.0
-
-
-def _whole(value: Number) -> int | None:
-    """A figure that may come as a float; None for what is no figure."""
-    return int(value) if value is not None and 0 <= value <= _FIGURE_MAX else None
-
-
-def _size(value: Number) -> int:
-    found = _whole(value)
-    return -1 if found is None else found

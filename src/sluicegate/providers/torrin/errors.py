@@ -16,7 +16,6 @@ from sluicegate.core.errors import (
     CredentialsRejected,
     HosterDown,
     NotSupported,
-    ProtocolError,
     SlotsFull,
     SourceRejected,
     TransferMissing,
@@ -25,17 +24,17 @@ from sluicegate.core.errors import (
     UpstreamPlanRequired,
     UpstreamQuota,
     UpstreamRateLimited,
-    UpstreamServerError,
     UpstreamUnavailable,
 )
 from sluicegate.core.names import display_text
 from sluicegate.net.answers import Answer
+from sluicegate.net.refusals import NO_ROUTE, Starts, beginning, refusal, unknown_kind
 
 __all__ = ["PROVIDER", "failure"]
 
 PROVIDER: Final = "torrin"
 
-_TEXTS: Final[Mapping[int, Mapping[str, type[UpstreamError]]]] = {
+_TEXTS: Final[Mapping[int, Starts]] = {
     400: {
         "magnet required": SourceRejected,
         "cannot extract infohash": SourceRejected,
@@ -77,9 +76,6 @@ _STATUSES: Final[Mapping[int, type[UpstreamError]]] = {
 }
 """For texts that mean nothing special. 409 says that a job still runs or still has to seed."""
 
-_ROUTER: Final = b"404 page not found"
-"""Body of the router's 404, which is no answer about a job: there is no such call."""
-
 _ACTIONS: Final[Mapping[str, str]] = {
     "subscription paused": "Resume the subscription at torrin.app.",
     "content blocked by safety policy": "Do not hand this in again: Torrin bans accounts for it.",
@@ -95,22 +91,16 @@ class _Refusal(msgspec.Struct):
 
 
 def failure(answer: Answer) -> UpstreamError:
-    """The core error for an answer that is no success."""
+    """The core error for an answer that is no success. Raises ProtocolError for a page that is nobody's."""
     status = str(answer.status)
-    if answer.status == 404 and answer.body.strip() == _ROUTER:
+    if answer.status == 404 and answer.body.strip() == NO_ROUTE:
         return NotSupported("Torrin has no such call.", provider=PROVIDER, upstream_code=status)
-    try:
-        error = answer.json(_Refusal, provider=PROVIDER).error
-    except ProtocolError as unreadable:
-        # A proxy's page: with a 5xx it speaks for the service, with any other status nobody knows for whom.
-        if answer.status < 500:
-            return unreadable
-        error = ""
+    told = refusal(answer, _Refusal, provider=PROVIDER)
+    error = told.error if told else ""
     text = (error if isinstance(error, str) else error.message).strip()
     known = _TEXTS.get(answer.status, {})
-    start = next((start for start in known if text.startswith(start)), "")
-    fallback = UpstreamServerError if answer.status >= 500 else ProtocolError
-    kind = known[start] if start else _STATUSES.get(answer.status, fallback)
+    start = beginning(text, known)
+    kind = known[start] if start else _STATUSES.get(answer.status) or unknown_kind(answer.status)
     return kind(
         f"Torrin answers {status}: {display_text(text, 200)}" if text else f"Torrin answers {status}.",
         provider=PROVIDER,
