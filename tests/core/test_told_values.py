@@ -9,8 +9,10 @@ from sluicegate.core.told_values import told_amount, told_hash, told_size, told_
 
 @pytest.mark.parametrize(
     ("told", "whole"),
-    [(0, 0), (7, 7), (7.9, 7), (2**63 - 1, 2**63 - 1), (2**63, None), (-1, None), (None, None)]
-    + [(float("nan"), None), (float("inf"), None), (1e300, None)],
+    [
+        *((0, 0), (7, 7), (7.9, 7), (2**63 - 1, 2**63 - 1)),
+        *((2**63, None), (-1, None), (None, None), (float("nan"), None), (float("inf"), None), (1e300, None)),
+    ],
 )
 def test_a_figure_is_whole_and_fits_a_column_or_is_none(told: float | None, whole: int | None) -> None:
     assert told_whole(told) == whole
