@@ -29,11 +29,13 @@ class Person:
         name: unique in the installation.
         client: keeps the session's cookie and follows no redirects.
         token: what the forms of the session carry.
+        password: how they sign in.
     """
 
     name: str
     client: httpx.AsyncClient
     token: str
+    password: str = ""
 
     async def see(self, path: str, status: int = 200) -> str:
         """A page's text."""
@@ -79,7 +81,7 @@ async def signed_in(house: Server, *rights: str) -> AsyncIterator[Person]:
         page = await client.get("/app")
         found = _TOKEN.search(page.text)
         assert found is not None
-        yield Person(name, client, found[1])
+        yield Person(name, client, found[1], form["password"])
 
 
 @pytest.fixture(scope="package")

@@ -10,10 +10,12 @@ from litestar.response import Redirect
 from litestar.types import ExceptionHandlersMap
 
 from sluicegate.core import errors
-from sluicegate.core.errors import SluicegateError, Unauthenticated
-from sluicegate.surfaces.dashboard.forms import sentence
+from sluicegate.core.errors import AccessDenied, SluicegateError, Unauthenticated
+from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import go, theme_of
+from sluicegate.surfaces.dashboard.kept_forms import kept_form, resume_page
 from sluicegate.surfaces.dashboard.rendering import render
+from sluicegate.surfaces.dashboard.sessions import form_token_of
 from sluicegate.web.statuses import nearest_status
 
 __all__ = ["EXCEPTION_HANDLERS", "answer_error"]
@@ -29,6 +31,11 @@ _STATUSES: Final[dict[type[SluicegateError], int]] = {
     errors.UpstreamError: 502,
     errors.SluicegateError: 500,
 }
+_WORDS: Final = {
+    404: "There is no such page.",
+    405: "There is no such page.",
+    413: "What was sent is too large for one form: at most 12 MiB. Nothing was done with it.",
+}
 _TITLES: Final = {
     400: "That did not work",
     403: "Not allowed",
@@ -42,19 +49,16 @@ _TITLES: Final = {
 
 
 def answer_error(request: _Request, error: Exception) -> Response[str] | Redirect:
-    """Renders any exception; somebody who is not signed in is led to the sign-in and back again."""
+    """Renders any exception; strangers are led to the sign-in and back again, with what was typed."""
     if isinstance(error, Unauthenticated):
-        if request.url.path == "/app/changes":
-            return Response("", status_code=204, media_type="text/plain")  # an event source does not come back then
-        return go(
-            f"/app/sign-in?next={quote(request.url.path, safe='')}" if request.method == "GET" else "/app/sign-in"
-        )
+        return _way_in(request)
+    if isinstance(error, AccessDenied) and (kept := kept_form(request)) is not None:
+        return resume_page(request, kept, form_token_of(request), status=403)
     if isinstance(error, SluicegateError):
         status = nearest_status(_STATUSES, error)
         return _page(request, status, sentence(error))
     if isinstance(error, HTTPException) and error.status_code < 500:
-        words = "There is no such page." if error.status_code in {404, 405} else "This request cannot be answered."
-        return _page(request, error.status_code, words)
+        return _page(request, error.status_code, _WORDS.get(error.status_code, "This request cannot be answered."))
     _log.error("An unexpected error ended a request to %s.", request.scope.get("path_template", "?"), exc_info=error)
     return _page(request, 500, "Something went wrong here; the server's log says more.")
 
@@ -64,6 +68,15 @@ EXCEPTION_HANDLERS: Final[ExceptionHandlersMap] = {
     HTTPException: answer_error,
     Exception: answer_error,
 }
+
+
+def _way_in(request: _Request) -> Response[str] | Redirect:
+    if request.url.path == "/app/changes":
+        return Response("", status_code=204, media_type="text/plain")  # an event source does not come back then
+    if (kept := kept_form(request)) is not None:
+        context = {"theme": theme_of(request), "flash": None, "form": Form(), "next": kept.back, "kept": kept}
+        return render("sign_in.html", {**context, "needs_setup": False}, status=401)
+    return go(f"/app/sign-in?next={quote(request.url.path, safe='')}" if request.method == "GET" else "/app/sign-in")
 
 
 def _page(request: _Request, status: int, words: str) -> Response[str]:

@@ -1,17 +1,17 @@
 """Reading forms: every field is text of bounded length, and what was typed is shown again beside what is wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from litestar import Request
-from litestar.datastructures import UploadFile
 
-from sluicegate.core.errors import InvalidInput, SluicegateError
+from sluicegate.core.errors import SluicegateError
+from sluicegate.surfaces.dashboard.form_body import SentFile, read_form
 
 __all__ = ["Form", "sentence"]
 
-_TEXT_MAX: Final = 64 * 1024
+_UNREADABLE: Final = ("\0", "\ufffd")
 _T = TypeVar("_T", int, float)
 
 
@@ -27,30 +27,28 @@ class Form:
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     _all: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    _files: Mapping[str, UploadFile] = field(default_factory=dict)
+    _files: Mapping[str, SentFile] = field(default_factory=dict)
+    _cut: Collection[str] = ()
 
     @classmethod
     async def of(cls, request: Request[Any, Any, Any]) -> "Form":
-        """Reads the body; fields longer than 64 KiB are refused. Raises InvalidInput."""
+        """Reads the body; of very long fields the beginning is kept, and reading them notes an error.
+
+        Raises:
+            InvalidInput: no browser sends a body like this.
+        """
+        body = await read_form(request)
         many: dict[str, list[str]] = {}
-        uploads: dict[str, UploadFile] = {}
-        for name, value in (await request.form()).multi_items():
-            if isinstance(value, UploadFile):
-                uploads[name] = value
-                continue
-            text = str(value)
-            if len(text) > _TEXT_MAX:
-                raise InvalidInput(f"The field '{name[:40]}' is too long.")
+        for name, text in body.fields:
             many.setdefault(name, []).append(text)
-        return cls({name: values[0] for name, values in many.items()}, {}, many, uploads)
+        return cls({name: values[0] for name, values in many.items()}, {}, many, body.files, body.cut)
 
     def text(self, name: str, *, most: int = 500) -> str:
         """A field without surrounding spaces; an empty one when it is missing, a noted error when it is too long."""
         text = self.values.get(name, "").strip()
-        if len(text) > most:
-            self.errors[name] = f"At most {most} characters."
+        if self._too_long(name, text, most):
             return text[:most]
-        if "\0" in text:
+        if any(sign in text for sign in _UNREADABLE):
             self.errors[name] = "This holds a character that cannot be kept."
             return ""
         return text
@@ -58,8 +56,8 @@ class Form:
     def secret(self, name: str, *, most: int = 500) -> str:
         """A field as it was typed, spaces included; it is never shown again."""
         text = self.values.pop(name, "")
-        if len(text) > most:
-            self.errors[name] = f"At most {most} characters."
+        if not self._too_long(name, text, most) and any(sign in text for sign in _UNREADABLE):
+            self.errors[name] = "This holds a character that cannot be kept."
         return text[:most]
 
     def needed(self, name: str, *, most: int = 500) -> str:
@@ -77,10 +75,17 @@ class Form:
         """Every value of a field that may occur several times; at most 100."""
         return list(self._all.get(name, ()))[:100]
 
-    def upload(self, name: str) -> UploadFile | None:
-        """An uploaded file that is not empty, or None."""
-        found = self._files.get(name)
-        return found if found is not None and found.filename else None
+    def upload(self, name: str) -> SentFile | None:
+        """An uploaded file, or None."""
+        return self._files.get(name)
+
+    def _too_long(self, name: str, text: str, most: int) -> bool:
+        if len(text) <= most and name not in self._cut:
+            return False
+        self.errors[name] = f"At most {most:,} characters."
+        if name in self._cut:
+            self.errors[name] += " This was so long that only its beginning is shown here."
+        return True
 
     def number(self, name: str, kind: type[_T], *, least: _T, most: _T) -> _T | None:
         """A number, None for an empty field; anything else is a noted error."""

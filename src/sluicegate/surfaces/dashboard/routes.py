@@ -10,6 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.surfaces.dashboard.errors import EXCEPTION_HANDLERS
+from sluicegate.surfaces.dashboard.guards import check_form, session_guard
 from sluicegate.surfaces.dashboard.pages import (
     accounts,
     admin,
@@ -26,7 +27,7 @@ from sluicegate.surfaces.dashboard.pages import (
 )
 from sluicegate.surfaces.dashboard.rendering import asset_version
 from sluicegate.surfaces.dashboard.services import DashboardServices
-from sluicegate.surfaces.dashboard.sessions import check_form, session_guard, session_of, token_of
+from sluicegate.surfaces.dashboard.sessions import session_of, token_of
 
 __all__ = ["PREFIX", "router"]
 

@@ -1,7 +1,6 @@
 """Who is at the other end of a page: the session cookie, and the token that every form carries."""
 
 import hmac
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -12,16 +11,16 @@ from litestar.handlers import BaseRouteHandler
 
 from sluicegate.core.errors import AccessDenied, Unauthenticated
 from sluicegate.core.sign_in import Session
-from sluicegate.services.sign_in import SignInService
 
 __all__ = [
+    "FORM_FIELD",
     "admin_only",
-    "check_form",
     "check_same_origin",
+    "check_token",
+    "comes_from_us",
     "cookie",
     "form_token_of",
     "safe_next",
-    "session_guard",
     "session_of",
     "token_of",
 ]
@@ -29,39 +28,10 @@ __all__ = [
 FORM_FIELD: Final = "form_token"
 _NAME: Final = "sluicegate_session"
 _HEADER: Final = "x-form-token"
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OURS: Final = frozenset({"same-origin", "none"})
 _FOREIGN: Final = "This form was sent from another site, or is out of date. Load the page again, then send it."
 _Connection = ASGIConnection[Any, Any, Any, Any]
 _Request = Request[Any, Any, Any]
-
-
-def session_guard(sign_in: SignInService) -> Callable[[_Connection, BaseRouteHandler], Awaitable[None]]:
-    """A Litestar guard: requests go on with their ``Session`` as ``request.auth``, or end with Unauthenticated."""
-
-    async def guard(connection: _Connection, _: BaseRouteHandler) -> None:
-        token = connection.cookies.get(_NAME, "")
-        session = await sign_in.session(token)
-        if session is None:
-            raise Unauthenticated("You are not signed in.")
-        connection.scope["auth"] = session
-        connection.scope["state"]["form_token"] = sign_in.form_token(token)
-
-    return guard
-
-
-async def check_form(request: _Request) -> None:
-    """Checks, before a page's form is worked on, that a page of ours has sent it.
-
-    Raises:
-        AccessDenied: it comes from elsewhere.
-    """
-    if request.method in _SAFE:
-        return
-    check_same_origin(request)
-    told = request.headers.get(_HEADER) or str((await request.form()).get(FORM_FIELD) or "")
-    if not hmac.compare_digest(told.encode(), form_token_of(request).encode()):
-        raise AccessDenied(_FOREIGN)
 
 
 def check_same_origin(request: _Request) -> None:
@@ -71,6 +41,21 @@ def check_same_origin(request: _Request) -> None:
         raise AccessDenied(_FOREIGN)
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise AccessDenied(_FOREIGN)
+
+
+def check_token(request: _Request, sent: str) -> None:
+    """Refuses a form that does not carry the token of this session. Raises AccessDenied."""
+    told = request.headers.get(_HEADER) or sent
+    if not hmac.compare_digest(told.encode(), form_token_of(request).encode()):
+        raise AccessDenied(_FOREIGN)
+
+
+def comes_from_us(request: _Request) -> bool:
+    """Whether the browser itself says that a page of ours has sent this."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site == "same-origin"
+    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
 
 
 def admin_only(connection: _Connection, _: BaseRouteHandler) -> None:

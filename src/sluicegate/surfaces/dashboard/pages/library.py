@@ -68,7 +68,7 @@ async def submit(request: _Request, services: _Services) -> Response[str] | Redi
     try:
         sources = await _sources(form)
         if not sources:
-            form.errors["source"] = "Paste a magnet, a link or an info hash, or choose a file."
+            form.errors.setdefault("source", "Paste a magnet, a link or an info hash, or choose a file.")
             return await _page(request, services, form, 0)
         made = [
             await services.submit.submit(
@@ -160,8 +160,11 @@ async def store(request: _Request, services: _Services, job_id: FromPath[UUID]) 
         chosen = [UUID(text) for text in form.all("file")]
         if not chosen:
             raise InvalidInput("Choose at least one file.", field="file")
+        folder = form.text("folder") or None
+        if form.errors:
+            return await _job_page(request, services, job_id, form)
         for file_id in chosen:
-            await services.store.request(user_id, job_id, file_id, target, folder=form.text("folder") or None)
+            await services.store.request(user_id, job_id, file_id, target, folder=folder)
     except (SluicegateError, ValueError) as error:
         form.errors[""] = sentence(error) if isinstance(error, SluicegateError) else "Choose at least one file."
         return await _job_page(request, services, job_id, form)
@@ -212,11 +215,12 @@ async def _sources(form: Form) -> list[Source]:
     """What was handed in. Raises InvalidInput."""
     upload = form.upload("file")
     if upload is not None:
-        raw = await upload.read(_UPLOAD_MAX + 1)
-        if len(raw) > _UPLOAD_MAX:
+        if len(upload.content) > _UPLOAD_MAX:
             raise MalformedSource("This file is larger than 10 MiB; a .torrent or NZB is not.")
-        return [await asyncio.to_thread(read_upload, upload.filename, raw)]
+        return [await asyncio.to_thread(read_upload, upload.name, upload.content)]
     lines = [line for line in form.text("source", most=_TEXT_MAX).splitlines() if line.strip()]
+    if form.errors:
+        return []
     if len(lines) > 50:
         raise MalformedSource("At most 50 lines at a time.")
     return [read_source(line) for line in lines]

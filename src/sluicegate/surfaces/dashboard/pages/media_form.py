@@ -141,4 +141,4 @@ def refuse(form: Form, error: InvalidInput) -> None:
     for name, label in _LABELS.items():
         words = words.replace(name, label, 1) if words.startswith(name) else words
     # What is said of no option is said of the link: it is blocked, or leads where nothing may be fetched.
-    form.errors[field if field in _TEXTS or field in ADVANCED else "url"] = words
+    form.errors.setdefault(field if field in _TEXTS or field in ADVANCED else "url", words)

@@ -10,15 +10,16 @@ from litestar.response import Redirect
 from sluicegate.core.errors import AccessDenied, InvalidInput, NotFound, RateLimited, SluicegateError
 from sluicegate.core.sign_in import Session
 from sluicegate.core.users import User
+from sluicegate.surfaces.dashboard.entering import enter_with, peer_of
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import THEME_COOKIE, go, theme_of
+from sluicegate.surfaces.dashboard.kept_forms import KeptForm
 from sluicegate.surfaces.dashboard.rendering import Flash, render
 from sluicegate.surfaces.dashboard.services import DashboardServices
-from sluicegate.surfaces.dashboard.sessions import check_same_origin, cookie, safe_next, session_of
+from sluicegate.surfaces.dashboard.sessions import check_same_origin, cookie, safe_next, session_of, token_of
 
 __all__ = ["INSIDE", "OUTSIDE"]
 
-_DAYS: Final = 30 * 24 * 3600
 _YEAR: Final = 365 * 24 * 3600
 _Request = Request[Any, Any, Any]
 _Services = NamedDependency[SkipValidation[DashboardServices]]
@@ -29,31 +30,30 @@ async def ask(
     request: _Request, services: _Services, next_: Annotated[str, QueryParameter(name="next")] = "/app"
 ) -> Response[str] | Redirect:
     """The sign-in page; who is signed in goes on."""
-    if await services.sign_in.session(request.cookies.get("sluicegate_session", "")) is not None:
+    if await services.sign_in.session(token_of(request)) is not None:
         return go(safe_next(next_))
-    return await _sign_in_page(request, services, Form(), safe_next(next_))
+    return await _sign_in_page(request, services, Form({"next": next_}))
 
 
 @post("/sign-in")
-async def enter(request: _Request, services: _Services) -> Response[str] | Redirect:
+async def enter(request: _Request, services: _Services) -> Response[str]:
     """Starts a session."""
     check_same_origin(request)
     form = await Form.of(request)
     name, password, code = form.needed("name", most=100), form.secret("password"), form.text("code", most=20)
-    after = safe_next(form.values.get("next"))
-    peer = request.client.host if request.client else ""
+    peer = peer_of(request)
     if not form.errors:
         try:
             services.attempts.check(peer)
         except RateLimited:
             form.errors[""] = "Too many wrong attempts came from this address. Try again in a minute."
-            return await _sign_in_page(request, services, form, after)
+            return await _sign_in_page(request, services, form)
         try:
-            return await _let_in(request, services, name, password, code, after)
+            return await _let_in(request, services, form, name, password, code)
         except (AccessDenied, RateLimited) as error:
             services.attempts.failed(peer)
             form.errors[""] = sentence(error)
-    return await _sign_in_page(request, services, form, after)
+    return await _sign_in_page(request, services, form)
 
 
 @get("/welcome")
@@ -69,7 +69,7 @@ async def welcome(
 
 
 @post("/welcome")
-async def begin(request: _Request, services: _Services) -> Response[str] | Redirect:
+async def begin(request: _Request, services: _Services) -> Response[str]:
     """Sets the password of an invitation and signs in."""
     check_same_origin(request)
     form = await Form.of(request)
@@ -78,7 +78,7 @@ async def begin(request: _Request, services: _Services) -> Response[str] | Redir
         _, user = await services.sign_in.invited(token)
         if not form.errors:
             user = await services.sign_in.accept(token, name, password)
-            return await _let_in(request, services, user.name, password, "", "/app")
+            return await _let_in(request, services, form, user.name, password, "")
     except NotFound as error:
         return _ended(request, error)
     except (InvalidInput, SluicegateError) as error:
@@ -114,20 +114,22 @@ async def theme(request: _Request) -> Redirect:
     return answer
 
 
-async def _let_in(request: _Request, services: _Services, name: str, password: str, code: str, after: str) -> Redirect:
+async def _let_in(
+    request: _Request, services: _Services, form: Form, name: str, password: str, code: str
+) -> Response[str]:
     """Starts a session and goes on. Raises Unauthenticated, RateLimited."""
-    peer = request.client.host if request.client else ""
-    _, token = await services.sign_in.sign_in(
-        name, password, code, agent=request.headers.get("user-agent", ""), address=peer
-    )
-    answer = go(after)
-    answer.cookies.append(cookie(token.reveal(), https=request.url.scheme == "https", max_age=_DAYS))
-    return answer
+    agent, address = request.headers.get("user-agent", ""), peer_of(request)
+    _, token = await services.sign_in.sign_in(name, password, code, agent=agent, address=address)
+    return enter_with(request, services, token, form)
 
 
-async def _sign_in_page(request: _Request, services: _Services, form: Form, after: str) -> Response[str]:
-    needs_setup = await services.sign_in.needs_setup()
-    return _outside(request, "sign_in.html", form, {"next": after, "needs_setup": needs_setup})
+async def _sign_in_page(request: _Request, services: _Services, form: Form) -> Response[str]:
+    context = {
+        "next": safe_next(form.values.get("next")),
+        "kept": KeptForm.of(form),
+        "needs_setup": await services.sign_in.needs_setup(),
+    }
+    return _outside(request, "sign_in.html", form, context)
 
 
 def _welcome_page(request: _Request, form: Form, token: str, user: User | None) -> Response[str]:

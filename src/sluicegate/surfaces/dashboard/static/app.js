@@ -5,6 +5,23 @@
   const spoken = () => document.getElementById("spoken");
   const say = (words) => { const place = spoken(); if (place) place.textContent = words; };
 
+  // The same sentence for eyes: on top of the page, where forms are answered too.
+  const tell = (words) => {
+    const main = document.getElementById("main");
+    const old = main.querySelector(":scope > .flash");
+    const told = document.createElement("p");
+    told.className = "flash error";
+    told.setAttribute("role", "alert");
+    told.textContent = words;
+    if (old) old.replaceWith(told);
+    else main.prepend(told);
+    told.scrollIntoView({ block: "nearest" });
+  };
+
+  // Whether leaving the page would lose something.
+  const typed = () => [...document.querySelectorAll("main :is(textarea, input:not([type=hidden]))")].some((one) =>
+    (one.type === "file" ? one.files.length : one.value !== one.defaultValue));
+
   const signedOut = (answer) => answer.redirected && new URL(answer.url).pathname === "/app/sign-in";
 
   // The page that a form or a change brings replaces the content; the address follows where the server went.
@@ -25,10 +42,22 @@
     wake();
   };
 
+  const sendPlainly = (form, submitter) => {
+    if (submitter && submitter.name) {
+      const pressed = document.createElement("input");
+      Object.assign(pressed, { type: "hidden", name: submitter.name, value: submitter.value });
+      form.append(pressed);
+    }
+    HTMLFormElement.prototype.submit.call(form);
+  };
+
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!form.hasAttribute("data-stay") || event.defaultPrevented) return;
     event.preventDefault();
+    const heavy = [...form.querySelectorAll("input[type=file][data-most]")].find((one) =>
+      [...one.files].some((file) => file.size > Number(one.dataset.most)));
+    if (heavy) { tell(heavy.dataset.heavy); heavy.value = ""; heavy.focus(); return; }
     const body = new FormData(form, event.submitter);
     const method = (form.getAttribute("method") || "get").toUpperCase();
     const buttons = [...form.querySelectorAll("button")];
@@ -40,9 +69,11 @@
       const plain = ![...body.values()].some((value) => value instanceof File);
       const sent = method === "GET" ? undefined : (plain ? new URLSearchParams(body) : body);
       const answer = await fetch(address, { method, body: sent, headers: { "x-partial": "1" } });
+      // The session has ended: the browser sends the form itself, and the server leads it through the sign-in.
+      if (answer.status === 401) { sendPlainly(form, event.submitter); return; }
       await show(answer, form.id, method !== "GET");
     } catch {
-      say("The server did not answer. What you typed is still here.");
+      tell("The server did not answer. What you typed is still here; send it again in a moment.");
       buttons.forEach((button) => { button.disabled = false; });
       form.removeAttribute("aria-busy");
     }
@@ -54,7 +85,11 @@
   const refresh = async () => {
     last = Date.now();
     const answer = await fetch(location.href, { headers: { "x-partial": "1" } });
-    if (signedOut(answer)) { location.assign(answer.url); return; }
+    if (signedOut(answer)) {
+      if (typed()) tell("You are signed out. What you typed is still here: send it, and sign in when you are asked to.");
+      else location.assign(answer.url);
+      return;
+    }
     if (!answer.ok || answer.redirected) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of document.querySelectorAll("[data-live][id]")) {
