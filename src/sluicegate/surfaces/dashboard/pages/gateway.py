@@ -1,6 +1,5 @@
 """Gateway: proxy keys. Its other pages, of add-ons, access rules and requests, are beside it."""
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -10,13 +9,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Redirect
 
-from sluicegate.core.errors import NotFound, SluicegateError
-from sluicegate.surfaces.dashboard.forms import Form, sentence
+from sluicegate.core.errors import SluicegateError
+from sluicegate.surfaces.dashboard.forms import Form
 from sluicegate.surfaces.dashboard.frame import Frame, go
 from sluicegate.surfaces.dashboard.pages import gateway_addons, gateway_requests, gateway_rules
 from sluicegate.surfaces.dashboard.returning import returning
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
+from sluicegate.surfaces.dashboard.shown_once import Made, replaced
 
 __all__ = ["HANDLERS"]
 
@@ -24,16 +24,7 @@ _Request = Request[Any, Any, Any]
 _Services = NamedDependency[SkipValidation[DashboardServices]]
 _PATH: Final = "/app/gateway"
 _PAGE: Final = 25
-_OVERLAP_MAX: Final = 720.0
 _FRAME: Final = Frame("gateway", {"revoked": "The key is revoked: it is refused from this moment."})
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A key whose secret is shown this once."""
-
-    label: str
-    secret: str = field(repr=False)
 
 
 @get("/gateway")
@@ -57,7 +48,7 @@ async def create(request: _Request, services: _Services) -> Response[str]:
             form.refused(error)
         else:
             form.values.pop("label", None)
-            made = _Made(key.label, secret.reveal())
+            made = Made(key.label, secret.reveal())
     return await _page(request, services, form, made=made)
 
 
@@ -65,21 +56,12 @@ async def create(request: _Request, services: _Services) -> Response[str]:
 async def rotate(request: _Request, services: _Services, key_id: FromPath[UUID]) -> Response[str]:
     """Makes another key under the same label; the old one may work on for a while."""
     form = await Form.of(request)
-    hours = form.number("hours", float, least=0.0, most=_OVERLAP_MAX) or 0.0
-    made = None
-    if "hours" in form.errors:
-        form.errors[""] = f"Hours that the old key works on: {form.errors.pop('hours')}"
-    else:
-        try:
-            key, secret = await services.gateway.keys.rotate(
-                session_of(request).user_id, key_id, overlap=timedelta(hours=hours)
-            )
-        except NotFound:
-            raise
-        except SluicegateError as error:
-            form.errors[""] = sentence(error)
-        else:
-            made = _Made(key.label, secret.reveal())
+
+    async def another(overlap: timedelta) -> Made:
+        key, secret = await services.gateway.keys.rotate(session_of(request).user_id, key_id, overlap=overlap)
+        return Made(key.label, secret.reveal())
+
+    made = await replaced(form, "Hours that the old key works on", another)
     return await _page(request, services, form, made=made, rotating=key_id)
 
 
@@ -96,7 +78,7 @@ async def _page(
     form: Form,
     *,
     offset: int = 0,
-    made: _Made | None = None,
+    made: Made | None = None,
     rotating: UUID | None = None,
 ) -> Response[str]:
     keys = await services.gateway.keys.page(session_of(request).user_id)

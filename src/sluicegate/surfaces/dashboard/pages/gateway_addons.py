@@ -1,6 +1,5 @@
 """Add-ons: a developer's own applications and their secrets; operators decide on them elsewhere."""
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
@@ -9,30 +8,22 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from sluicegate.core.addons import AddonState
-from sluicegate.core.errors import NotFound, SluicegateError
+from sluicegate.core.errors import SluicegateError
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame
 from sluicegate.surfaces.dashboard.returning import returning
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
+from sluicegate.surfaces.dashboard.shown_once import Made, replaced
 
 __all__ = ["HANDLERS"]
 
 _Request = Request[Any, Any, Any]
 _Services = NamedDependency[SkipValidation[DashboardServices]]
 _PAGE: Final = 25
-_OVERLAP_MAX: Final = 720.0
 _FIELDS: Final = frozenset({"slug", "name", "contact", "proof"})
 _FRAME: Final = Frame("gateway", {})
 TONES: Final = {AddonState.APPROVED: "good", AddonState.REJECTED: "bad", AddonState.REVOKED: "bad"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A developer secret that is shown this once."""
-
-    slug: str
-    secret: str = field(repr=False)
 
 
 @get("/gateway/addons")
@@ -59,7 +50,7 @@ async def apply(request: _Request, services: _Services) -> Response[str]:
             form.errors[error.field if error.field in _FIELDS else "slug"] = sentence(error)
         else:
             form.values.clear()
-            made = _Made(addon.slug, secret.reveal())
+            made = Made(addon.slug, secret.reveal())
     return await _page(request, services, form, made=made)
 
 
@@ -69,19 +60,12 @@ async def rotate(request: _Request, services: _Services, slug: FromPath[str]) ->
     form = await Form.of(request)
     user_id = session_of(request).user_id
     addon = await services.gateway.addons.get(slug, user_id=user_id)
-    hours = form.number("hours", float, least=0.0, most=_OVERLAP_MAX) or 0.0
-    made = None
-    if "hours" in form.errors:
-        form.errors[""] = f"Hours that the old secret works on: {form.errors.pop('hours')}"
-    else:
-        try:
-            secret = await services.gateway.addons.rotate(slug, overlap=timedelta(hours=hours), user_id=user_id)
-        except NotFound:
-            raise
-        except SluicegateError as error:
-            form.errors[""] = sentence(error)
-        else:
-            made = _Made(addon.slug, secret.reveal())
+
+    async def another(overlap: timedelta) -> Made:
+        secret = await services.gateway.addons.rotate(slug, overlap=overlap, user_id=user_id)
+        return Made(addon.slug, secret.reveal())
+
+    made = await replaced(form, "Hours that the old secret works on", another)
     return await _page(request, services, form, made=made, rotating=slug)
 
 
@@ -91,7 +75,7 @@ async def _page(
     form: Form,
     *,
     offset: int = 0,
-    made: _Made | None = None,
+    made: Made | None = None,
     rotating: str = "",
 ) -> Response[str]:
     addons = await services.gateway.addons.page(user_id=session_of(request).user_id, limit=_PAGE + 1, offset=offset)
