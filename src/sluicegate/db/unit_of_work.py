@@ -19,6 +19,7 @@ from sluicegate.core.looks import LookRepository
 from sluicegate.core.media_batches import MediaBatchRepository
 from sluicegate.core.media_queue import MediaQueueRepository
 from sluicegate.core.media_usage import MediaUsageRepository
+from sluicegate.core.passkeys import PasskeyRepository
 from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.preferences import PreferenceRepository
 from sluicegate.core.repeats import CURRENT_ATTEMPT, RepeatRepository
@@ -52,6 +53,7 @@ from sluicegate.db.media_jobs import MediaJobs
 from sluicegate.db.media_queue import MediaQueue
 from sluicegate.db.media_usage import MediaUsages
 from sluicegate.db.open_uploads import OpenUploads
+from sluicegate.db.passkeys import Passkeys
 from sluicegate.db.people import Identities, Limits, MasterKeyMarks, Plans, Preferences
 from sluicegate.db.placements import Placements
 from sluicegate.db.policies import Policies
@@ -105,6 +107,7 @@ class Transaction:
     uploads: UploadRepository
     store_jobs: StoreJobRepository
     sign_in: SignInRepository
+    passkeys: PasskeyRepository
     identities: IdentityRepository
     limits: UserLimitRepository
     plans: EntitlementRepository
@@ -149,6 +152,7 @@ class Transaction:
         self.uploads = OpenUploads(connection, vault)
         self.store_jobs = StoreJobs(connection)
         self.sign_in = SignIns(connection)
+        self.passkeys = Passkeys(connection)
         self.identities = Identities(connection)
         self.limits = Limits(connection)
         self.plans = Plans(connection)

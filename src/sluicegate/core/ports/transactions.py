@@ -20,6 +20,7 @@ from sluicegate.core.looks import LookRepository
 from sluicegate.core.media_batches import MediaBatchRepository
 from sluicegate.core.media_queue import MediaQueueRepository
 from sluicegate.core.media_usage import MediaUsageRepository
+from sluicegate.core.passkeys import PasskeyRepository
 from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.ports.accounts import AccountRepository, IntentRepository
 from sluicegate.core.ports.jobs import FileRepository, JobRepository, TraceRepository
@@ -75,6 +76,7 @@ class UnitOfWork(Protocol):
     uploads: UploadRepository
     store_jobs: StoreJobRepository
     sign_in: SignInRepository
+    passkeys: PasskeyRepository
     identities: IdentityRepository
     limits: UserLimitRepository
     plans: EntitlementRepository
