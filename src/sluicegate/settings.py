@@ -150,6 +150,11 @@ class Settings(BaseSettings):
     gateway_addon_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per add-on; 0 for no limit.")
     gateway_address_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per address; 0 for no limit.")
     gateway_audit_days: int = Field(90, ge=1, description="How many days gateway calls stay in the audit.")
+    usage_days: int = Field(
+        400,
+        ge=90,
+        description="How many days daily sums are kept: of use, of gateway calls, of what accounts asked.",
+    )
     webhook_log_days: int = Field(30, ge=1, description="How many days sent webhooks stay in the delivery log.")
     streams_per_user: int = Field(64, ge=1, description="How many files one user may be reading at the same time.")
     availability_probes_per_day: int = Field(

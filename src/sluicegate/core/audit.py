@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -109,12 +109,12 @@ class AuditRepository(Protocol):
         """
         ...
 
-    async def usage(self, user_id: UUID, *, since: datetime) -> list[UsagePoint]:
-        """Sums by day, add-on and operation."""
+    async def usage(self, user_id: UUID, *, since: date) -> list[UsagePoint]:
+        """Sums by day, add-on and operation, from that day on; of very many the newest, the oldest first."""
         ...
 
-    async def provider_usage(self, user_id: UUID, *, since: datetime) -> list[ProviderPoint]:
-        """Sums by day and provider."""
+    async def provider_usage(self, user_id: UUID, *, since: date) -> list[ProviderPoint]:
+        """Sums by day and provider, as ``usage``."""
         ...
 
     async def forget(self, before: datetime) -> int:

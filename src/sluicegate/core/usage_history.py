@@ -1,16 +1,30 @@
 """Usage over time, for charts: days and months of one user."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-__all__ = ["DayOfJobs", "DayOfMedia", "MonthOfStreams", "UsageHistoryRepository"]
+__all__ = ["DayOfJobs", "DayOfMedia", "Figure", "MonthOfStreams", "UsageHistoryRepository"]
+
+
+class Figure(StrEnum):
+    """What is added up for each user and day; the words are those of the triggers that do it."""
+
+    JOBS = "jobs"
+    JOBS_READY = "jobs_ready"
+    JOBS_FAILED = "jobs_failed"
+    MEDIA_COMPLETED = "media_completed"
+    MEDIA_FAILED = "media_failed"
+    MEDIA_BYTES = "media_bytes"
+    MEDIA_MS = "media_ms"
 
 
 @dataclass(frozen=True, slots=True)
 class DayOfJobs:
-    """Library jobs that were handed in on one day (UTC) and are in the library still, by what became of them."""
+    """Library jobs that were handed in on one day (UTC), by what became of them; removing one changes nothing here."""
 
     day: date
     submitted: int = 0
@@ -45,16 +59,20 @@ class MonthOfStreams:
 
 
 class UsageHistoryRepository(Protocol):
-    """Sums of a user's own rows; days and months without any are left out, the oldest comes first."""
+    """Sums of a user's own rows; days and months without any are left out."""
 
-    async def jobs(self, user_id: UUID, *, since: datetime) -> list[DayOfJobs]:
-        """By day of handing in."""
-        ...
-
-    async def media(self, user_id: UUID, *, since: datetime) -> list[DayOfMedia]:
-        """By day of ending."""
+    async def days(self, user_id: UUID, *, since: date) -> Mapping[tuple[date, Figure], int]:
+        """Library jobs by day of handing in, media jobs by day of ending; right to the last committed row."""
         ...
 
     async def streams(self, user_id: UUID, *, since: date) -> list[MonthOfStreams]:
-        """By month."""
+        """By month, the oldest first."""
+        ...
+
+    async def add_up(self, *, limit: int) -> int:
+        """Adds up to ``limit`` changes to the sums of their days, which stay the same for readers; how many it were."""
+        ...
+
+    async def forget(self, before: date) -> int:
+        """Deletes the daily sums of older days, those of the gateway and of accounts' calls included."""
         ...

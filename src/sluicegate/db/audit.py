@@ -3,15 +3,16 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, select, text, tuple_
+from sqlalchemy import TIMESTAMP, ColumnElement, RowMapping, Table, cast, delete, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.audit import AuditedCall, AuditedProvider, ProviderPoint, UsagePoint
+from sluicegate.db.daily_schema import gateway_days, gateway_provider_days
 from sluicegate.db.gateway_schema import audits, provider_audits
 from sluicegate.db.rows import many, page_bounds
 
@@ -101,43 +102,27 @@ class Audits:
         answers = await self._answers([row["request_id"] for row in rows])
         return [_call(row, answers[row["request_id"]]) for row in rows]
 
-    async def usage(self, user_id: UUID, *, since: datetime) -> list[UsagePoint]:
+    async def usage(self, user_id: UUID, *, since: date) -> list[UsagePoint]:
         """See the port."""
-        day = func.date_trunc("day", audits.c.created_at, "UTC").label("day")
+        sums = gateway_days.c
         statement = (
-            select(
-                day,
-                audits.c.addon,
-                audits.c.operation,
-                func.count().label("calls"),
-                func.count(audits.c.error_code).label("refused"),
-                func.avg(audits.c.duration_ms).label("mean_ms"),
-            )
-            .where(audits.c.user_id == user_id, audits.c.created_at >= since)
-            .group_by(day, audits.c.addon, audits.c.operation)
-            .order_by(day, audits.c.addon, audits.c.operation)
+            select(*_day_sums(gateway_days), sums.addon, sums.operation, sums.refused)
+            .where(sums.user_id == user_id, sums.day >= since)
+            .order_by(sums.day.desc(), sums.addon, sums.operation)
             .limit(_USAGE_MAX)
         )
-        return [UsagePoint(**row) for row in await many(self._connection, statement)]
+        return [UsagePoint(**row) for row in reversed(await many(self._connection, statement))]
 
-    async def provider_usage(self, user_id: UUID, *, since: datetime) -> list[ProviderPoint]:
+    async def provider_usage(self, user_id: UUID, *, since: date) -> list[ProviderPoint]:
         """See the port."""
-        day = func.date_trunc("day", audits.c.created_at, "UTC").label("day")
+        sums = gateway_provider_days.c
         statement = (
-            select(
-                day,
-                provider_audits.c.provider,
-                func.count().label("calls"),
-                func.count(provider_audits.c.error_code).label("failed"),
-                func.avg(provider_audits.c.duration_ms).label("mean_ms"),
-            )
-            .join(provider_audits, provider_audits.c.request_id == audits.c.request_id)
-            .where(audits.c.user_id == user_id, audits.c.created_at >= since)
-            .group_by(day, provider_audits.c.provider)
-            .order_by(day, provider_audits.c.provider)
+            select(*_day_sums(gateway_provider_days), sums.provider, sums.failed)
+            .where(sums.user_id == user_id, sums.day >= since)
+            .order_by(sums.day.desc(), sums.provider)
             .limit(_USAGE_MAX)
         )
-        return [ProviderPoint(**row) for row in await many(self._connection, statement)]
+        return [ProviderPoint(**row) for row in reversed(await many(self._connection, statement))]
 
     async def forget(self, before: datetime) -> int:
         """See the port."""
@@ -154,6 +139,12 @@ class Audits:
         for row in await many(self._connection, statement) if requests else ():
             found[row["request_id"]].append(AuditedProvider(**{name: row[name] for name in _ANSWER_FIELDS}))
         return found
+
+
+def _day_sums(table: Table) -> tuple[ColumnElement[Any], ...]:
+    """What both tables of sums have: the day as a time, calls, and what one of them took."""
+    day = func.timezone("UTC", cast(table.c.day, TIMESTAMP)).label("day")
+    return day, table.c.calls, (table.c.spent_ms / table.c.calls).label("mean_ms")
 
 
 def _columns(values: Iterable[object], names: Sequence[str]) -> dict[str, list[Any]]:

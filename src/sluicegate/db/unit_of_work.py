@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sluicegate.core import ports
+from sluicegate.core.account_calls import AccountCallRepository
 from sluicegate.core.addons import AddonRepository
 from sluicegate.core.audit import AuditRepository
 from sluicegate.core.availability import HeldCopyRepository
@@ -33,6 +34,7 @@ from sluicegate.core.usage import UsageRepository
 from sluicegate.core.usage_history import UsageHistoryRepository
 from sluicegate.core.users import IdentityRepository, UserLimitRepository
 from sluicegate.core.webhooks import WebhookRepository
+from sluicegate.db.account_calls import AccountCalls
 from sluicegate.db.accounts import Accounts
 from sluicegate.db.addons import Addons
 from sluicegate.db.audit import Audits
@@ -81,6 +83,7 @@ class Transaction:
     users: ports.UserRepository
     keys: ports.KeyRepository
     accounts: ports.AccountRepository
+    account_calls: AccountCallRepository
     jobs: ports.JobRepository
     files: ports.FileRepository
     traces: ports.TraceRepository
@@ -126,6 +129,7 @@ class Transaction:
         self.users = Users(connection)
         self.keys = Keys(connection)
         self.accounts = Accounts(connection, vault)
+        self.account_calls = AccountCalls(connection)
         self.jobs = Jobs(connection)
         self.files = Files(connection)
         self.traces = Traces(connection)

@@ -1,23 +1,51 @@
-"""Usage over time in the database."""
+"""Usage over time in the database: sums of days, which triggers keep."""
 
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, case, cast, extract, func, select
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sluicegate.core.jobs import JobState
-from sluicegate.core.media_jobs import MediaState
 from sluicegate.core.usage import Counter
-from sluicegate.core.usage_history import DayOfJobs, DayOfMedia, MonthOfStreams
+from sluicegate.core.usage_history import Figure, MonthOfStreams
+from sluicegate.db.daily_schema import DAILY_TABLES, usage_changes, usage_days
 from sluicegate.db.people_schema import usage_counters
 from sluicegate.db.rows import many
-from sluicegate.db.schema import JOB_IS_LISTED, jobs, media_jobs
 
 __all__ = ["UsageHistory"]
 
-_DONE: Final = media_jobs.c.state == str(MediaState.COMPLETED)
+_kept = union_all(
+    *(
+        select(table.c.day, table.c.figure, table.c.amount).where(
+            table.c.user_id == bindparam("owner"), table.c.day >= bindparam("since")
+        )
+        for table in (usage_days, usage_changes)
+    )
+).subquery()
+_DAYS: Final = select(_kept.c.day, _kept.c.figure, func.sum(_kept.c.amount).label("amount")).group_by(
+    _kept.c.day, _kept.c.figure
+)
+"""One statement and so one moment: a change that is added up meanwhile counts once."""
+
+_ADD_UP: Final = text(
+    """
+    WITH gone AS (
+        DELETE FROM usage_changes WHERE (user_id, id) IN (
+            SELECT user_id, id FROM usage_changes LIMIT :limit FOR UPDATE SKIP LOCKED)
+        RETURNING user_id, day, figure, amount
+    ), kept AS (
+        INSERT INTO usage_days AS kept (user_id, day, figure, amount)
+        SELECT gone.user_id, gone.day, gone.figure, sum(gone.amount)
+        FROM gone JOIN users ON users.id = gone.user_id
+        GROUP BY gone.user_id, gone.day, gone.figure ORDER BY gone.user_id, gone.day, gone.figure
+        ON CONFLICT (user_id, day, figure) DO UPDATE SET amount = kept.amount + excluded.amount
+    )
+    SELECT count(*) FROM gone
+    """
+)
+"""Rows that somebody else adds up at this moment are left to them; those of a user who is gone just go."""
 
 
 class UsageHistory:
@@ -26,38 +54,10 @@ class UsageHistory:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def jobs(self, user_id: UUID, *, since: datetime) -> list[DayOfJobs]:
-        """See the port; the index of the list by state has every column, so that no row is read."""
-        day = _day_of(jobs.c.created_at)
-        statement = (
-            select(day, func.count().label("submitted"), _in(JobState.READY), _in(JobState.FAILED))
-            .where(jobs.c.user_id == user_id, jobs.c.created_at >= since, JOB_IS_LISTED)
-            .group_by(day)
-            .order_by(day)
-        )
-        return [DayOfJobs(**row) for row in await many(self._connection, statement)]
-
-    async def media(self, user_id: UUID, *, since: datetime) -> list[DayOfMedia]:
+    async def days(self, user_id: UUID, *, since: date) -> Mapping[tuple[date, Figure], int]:
         """See the port."""
-        day = _day_of(media_jobs.c.finished_at)
-        done = func.count().filter(_DONE)
-        size: ColumnElement[int] = cast(media_jobs.c.result["file_size"].astext, BigInteger)
-        seconds = extract("epoch", media_jobs.c.finished_at - media_jobs.c.started_at)
-        statement = (
-            select(
-                day,
-                done.label("completed"),
-                (func.count() - done).label("failed"),
-                func.coalesce(func.sum(case((_DONE, size))), 0).label("stored_bytes"),
-                func.coalesce(func.sum(seconds), 0).label("seconds"),
-            )
-            .where(media_jobs.c.user_id == user_id, media_jobs.c.finished_at >= since)
-            .group_by(day)
-            .order_by(day)
-        )
-        rows = await many(self._connection, statement)
-        sums = ({**row, "stored_bytes": int(row["stored_bytes"]), "seconds": float(row["seconds"])} for row in rows)
-        return [DayOfMedia(**one) for one in sums]
+        rows = await self._connection.execute(_DAYS, {"owner": user_id, "since": since})
+        return {(row.day, Figure(row.figure)): int(row.amount) for row in rows}
 
     async def streams(self, user_id: UUID, *, since: date) -> list[MonthOfStreams]:
         """See the port."""
@@ -73,13 +73,14 @@ class UsageHistory:
             for row in await many(self._connection, statement)
         ]
 
+    async def add_up(self, *, limit: int) -> int:
+        """See the port."""
+        return int((await self._connection.execute(_ADD_UP, {"limit": limit})).scalar_one())
 
-def _day_of(time: ColumnElement[datetime]) -> ColumnElement[date]:
-    return func.date(func.timezone("UTC", time)).label("day")
-
-
-def _in(state: JobState) -> ColumnElement[int]:
-    return func.count().filter(jobs.c.state == str(state)).label(str(state))
+    async def forget(self, before: date) -> int:
+        """See the port."""
+        gone = [await self._connection.execute(delete(table).where(table.c.day < before)) for table in DAILY_TABLES]
+        return sum(result.rowcount for result in gone)
 
 
 def _counted(counter: Counter) -> ColumnElement[int]:

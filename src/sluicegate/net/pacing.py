@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import Final
 
+from sluicegate.core.account_calls import CallOutcome, outcome_of
 from sluicegate.core.errors import (
     AccountLocked,
     CoolingDown,
@@ -54,6 +55,7 @@ class Pacing:
         clock: monotonic time.
         sleep: waits; handed in, with the clock, by those who drive time.
         patience: see ``PATIENCE``.
+        note: told account, class and outcome of every call; must cost nothing.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class Pacing:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         patience: Mapping[Priority, float] = PATIENCE,
+        note: Callable[[str, str, CallOutcome], None] = lambda *_: None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._sleep = sleep
         self._patience = patience
+        self._note = note
         self._ended: defaultdict[str, list[int]] = defaultdict(list)
         self._waiting: Counter[str] = Counter()
 
@@ -87,11 +91,18 @@ class Pacing:
         Raises:
             HeldBack: the turn comes later than this priority waits; raised at once, with the wait.
         """
-        ticket = await self._take(account, _allowances(limits, calls, priority), calls, priority, provider)
+        try:
+            ticket = await self._take(account, _allowances(limits, calls, priority), calls, priority, provider)
+        except HeldBack:
+            self._note(account, calls, CallOutcome.HELD)
+            raise
         try:
             yield
-        except UpstreamError as error:
-            await self._learn(account, calls, error)
+            self._note(account, calls, CallOutcome.ANSWERED)
+        except BaseException as error:
+            self._note(account, calls, outcome_of(error))
+            if isinstance(error, UpstreamError):
+                await self._learn(account, calls, error)
             raise
         finally:
             if ticket is not None:

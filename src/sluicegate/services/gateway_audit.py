@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -110,18 +110,21 @@ class AuditService:
             last = calls[-1]
 
     async def usage(self, user_id: UUID, *, days: int) -> list[UsagePoint]:
-        """Sums of a user's own calls by day, add-on and operation."""
+        """Sums of a user's own calls by day (UTC), add-on and operation: today and so many days before."""
         await self.flush()
-        since = self._clock.now() - timedelta(days=max(1, min(days, _USAGE_DAYS_MAX)))
+        since = self._day(days)
         async with self._transactions() as tx:
             return await tx.audits.usage(user_id, since=since)
 
     async def provider_usage(self, user_id: UUID, *, days: int) -> list[ProviderPoint]:
-        """Sums of what a user's own calls asked of providers, by day and provider."""
+        """Sums of what a user's own calls asked of providers, by day and provider; days as for ``usage``."""
         await self.flush()
-        since = self._clock.now() - timedelta(days=max(1, min(days, _USAGE_DAYS_MAX)))
+        since = self._day(days)
         async with self._transactions() as tx:
             return await tx.audits.provider_usage(user_id, since=since)
+
+    def _day(self, back: int) -> date:
+        return self._clock.now().astimezone(UTC).date() - timedelta(days=max(0, min(back, _USAGE_DAYS_MAX)))
 
 
 def audit_record(call: AuditedCall) -> Mapping[str, Any]:

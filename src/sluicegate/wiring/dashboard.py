@@ -12,7 +12,6 @@ from sluicegate.core.findings import Finding
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.services.preview_pictures import PreviewPictures
 from sluicegate.services.task_overview import TaskOverviewService
-from sluicegate.services.usage_history import UsageHistoryService
 from sluicegate.surfaces.dashboard import routes as dashboard
 from sluicegate.surfaces.dashboard.services import DashboardServices, OperatorServices
 from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing
@@ -63,7 +62,8 @@ def dashboard_router(installation: Installation) -> Router:
             preferences=installation.people.preferences,
             cascade_preferences=installation.cascade_preferences,
             usage=installation.people.usage,
-            usage_history=UsageHistoryService(installation.database.transactions, installation.clock),
+            usage_history=installation.people.usage_history,
+            account_calls=installation.account_calls,
             media_usage=installation.media.usage,
             plans=installation.people.plans,
             issue_token=lambda user_id, session: installation.people.tokens.issue(user_id, session=session),

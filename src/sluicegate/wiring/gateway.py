@@ -41,7 +41,7 @@ def gateway_application(installation: Installation) -> GatewayApplication:
             return dialect_url(installation.sandbox, manifest)
         return credential.base_url or manifest.base_url
 
-    pacing = Pacing(installation.database.ledger(), installation.clock)
+    pacing = Pacing(installation.database.ledger(), installation.clock, note=installation.account_calls.note)
 
     def turn(provider: str, credential: Credential, calls: str) -> AbstractAsyncContextManager[None]:
         limits = installation.providers.manifest(provider).limits

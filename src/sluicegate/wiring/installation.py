@@ -15,6 +15,7 @@ from sluicegate.net.flights import Flights
 from sluicegate.net.http import Http
 from sluicegate.net.pacing import Pacing
 from sluicegate.services.absence import SyncRules
+from sluicegate.services.account_calls import AccountCallService
 from sluicegate.services.account_looks import AccountLooks
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.accounts import AccountService
@@ -102,6 +103,7 @@ class Installation:
     master_keys: MasterKeys
     sandbox: str | None
     accounts: AccountService
+    account_calls: AccountCallService
     submit: SubmitService
     blocklist: BlocklistService
     feeds: FeedParts
@@ -159,9 +161,11 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         signer = TokenSigner([vault.signing_key], clock)
         links = ByteLinks(signer, base_url, clock)
         ledger = database.ledger()
-        pacer = Pacer(Pacing(ledger, clock), Flights())
-        providers = provider_registry(http, pacer, sandbox=sandbox)
         transactions = database.transactions
+        account_calls = AccountCallService(transactions, clock)
+        await stack.enter_async_context(account_calls.running())
+        pacer = Pacer(Pacing(ledger, clock, note=account_calls.note), Flights())
+        providers = provider_registry(http, pacer, sandbox=sandbox)
         destinations = DestinationService(transactions, vault, bucket_opener(http, clock), AddressCheck(egress), clock)
         stack.push_async_callback(destinations.aclose)
         storages = StorageRegistry({"local": files}, destinations.storage)
@@ -223,6 +227,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             master_keys=master_keys,
             sandbox=sandbox,
             accounts=accounts,
+            account_calls=account_calls,
             submit=submit,
             blocklist=blocklist,
             feeds=feed_parts(settings, transactions, http, blocklist, submit, playback, keys, base_url, clock, plans),

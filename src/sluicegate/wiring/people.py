@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final
 from uuid import UUID
@@ -28,6 +29,7 @@ from sluicegate.services.plans import BilledPlans, PlanRules, UnlimitedPlans
 from sluicegate.services.preferences import PreferenceService
 from sluicegate.services.repeats import RepeatService
 from sluicegate.services.usage import UsageService
+from sluicegate.services.usage_history import UsageHistoryService
 from sluicegate.services.vault import AesVault
 from sluicegate.settings import Settings
 from sluicegate.web.auth import KeysAndTokens, RecentKeys
@@ -62,6 +64,7 @@ class People:
     preferences: PreferenceService
     plans: Entitlements
     usage: UsageService
+    usage_history: UsageHistoryService
     repeats: RepeatService
     sessions: "_Sessions"
 
@@ -88,10 +91,11 @@ class People:
     async def _tidy(self) -> None:
         while True:
             try:
+                await self.usage_history.tidy()
                 await self.repeats.forget_old()
                 await self.sessions.forget_ended()
             except SluicegateError as error:
-                _log.warning("old repeated requests and sessions stay for now: %s", error.code)
+                _log.warning("sums of use, old repeated requests and sessions stay as they are for now: %s", error.code)
             await asyncio.sleep(_TIDY_SECONDS)
 
 
@@ -137,6 +141,7 @@ def make_people(
         preferences=PreferenceService(transactions),
         plans=plans,
         usage=UsageService(transactions, clock),
+        usage_history=UsageHistoryService(transactions, clock, keep=timedelta(days=settings.usage_days)),
         repeats=RepeatService(transactions, vault, clock),
         sessions=sessions,
     )

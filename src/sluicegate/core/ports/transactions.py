@@ -7,6 +7,7 @@ Leaving the block without an exception commits; an exception rolls back.
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from sluicegate.core.account_calls import AccountCallRepository
 from sluicegate.core.addons import AddonRepository
 from sluicegate.core.audit import AuditRepository
 from sluicegate.core.availability import HeldCopyRepository
@@ -50,6 +51,7 @@ class UnitOfWork(Protocol):
     users: UserRepository
     keys: KeyRepository
     accounts: AccountRepository
+    account_calls: AccountCallRepository
     jobs: JobRepository
     files: FileRepository
     traces: TraceRepository

@@ -12,6 +12,7 @@ from sluicegate.core.findings import Finding
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.core.ports import Providers, Storages
 from sluicegate.core.secrets import Secret
+from sluicegate.services.account_calls import AccountCallService
 from sluicegate.services.account_looks import AccountLooks
 from sluicegate.services.accounts import AccountService
 from sluicegate.services.blocklist import BlocklistService
@@ -109,6 +110,7 @@ class DashboardServices:
     cascade_preferences: CascadePreferenceService
     usage: UsageService
     usage_history: UsageHistoryService
+    account_calls: AccountCallService
     media_usage: MediaUsageService
     plans: Entitlements
     issue_token: IssueToken

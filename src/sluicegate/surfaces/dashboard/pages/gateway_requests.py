@@ -72,8 +72,8 @@ async def page(
     charts = None
     if before is None and not addon:
         points, answers = await asyncio.gather(
-            services.gateway.audit.usage(user_id, days=_DAYS),
-            services.gateway.audit.provider_usage(user_id, days=_DAYS),
+            services.gateway.audit.usage(user_id, days=_DAYS - 1),
+            services.gateway.audit.provider_usage(user_id, days=_DAYS - 1),
         )
         charts = _charts(points, answers, datetime.now(UTC).date())
     keys = {key.id: key.label or f"pk_{key.prefix}…" for key in await services.gateway.keys.page(user_id)}
