@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.dice import load_profile
 
 from sluicegate.db.connector import Connector
 from sluicegate.db.database import Database, open_at
@@ -16,6 +17,7 @@ from sluicegate.db.unit_of_work import Transactions
 from sluicegate.services.vault import AesVault
 
 pytest_plugins = ("tests.house",)
+load_profile()
 
 _TEMPLATE = "sluicegate_template"
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from schemathesis.specs.openapi.checks import content_type_conformance
+from tests.dice import cases
 from tests.faults.server import Server
 
 from sluicegate.surfaces.library import store_routes
@@ -44,7 +45,7 @@ async def test_no_request_breaks_us(house: Server, label: str, mode: schemathesi
     headers = {"x-api-key": key} if media else {"authorization": f"Bearer {key}"}
 
     @given(case=_OPERATIONS[label].as_strategy(generation_mode=mode))
-    @settings(max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @cases(15)
     def run(case: Any) -> None:
         response = case.call(base_url=house.url, headers=headers)
         case.validate_response(response, checks=_CHECKS)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from schemathesis.specs.openapi.checks import (
@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from tests.dice import cases
 from tests.playback.conftest import Stage
 
 from sluicegate.surfaces.library import availability_routes, playback_routes
@@ -42,7 +43,7 @@ async def test_answers_keep_to_the_description(stage: Stage, label: str, mode: A
     headers = {"authorization": f"Bearer {player.secret}"}
 
     @given(case=_OPERATIONS[label].as_strategy(generation_mode=mode))
-    @settings(max_examples=40, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @cases(40)
     def run(case: Any) -> None:
         response = case.call(base_url=stage.url, headers=headers)
         case.validate_response(response, checks=_CHECKS)

@@ -1,6 +1,7 @@
 """The nine operations, their envelope and their payloads; deadlines; what is audited."""
 
 import asyncio
+import re
 import time
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from sluicegate.core.transfers import TransferState
 from sluicegate.providers.memory.world import Content
 from sluicegate.surfaces.gateway.application import BASE
 from sluicegate.surfaces.gateway.bodies import CreateRequest, UnlockRequest
+from sluicegate.surfaces.gateway.operations import OPERATIONS
 
 HASH = "ab" * 20
 MAGNET = f"magnet:?xt=urn:btih:{HASH.upper()}&dn=Film"
@@ -257,6 +259,21 @@ async def test_bad_requests_are_problems_and_are_audited(stage, method, path, mo
     assert (row["http_status"], row["error_code"]) == (status, response.json()["code"])
     assert row["caller_ip"] == "127.0.0.1"
     assert "a-secret-token" not in str(row)
+
+
+@pytest.mark.parametrize("query", ["=0", "=", "kind=torrent&=0", "&=%20&deadline_ms=9000"])
+async def test_a_parameter_without_a_name_is_refused_by_every_operation(stage, query):
+    doors = [(route.method, re.sub(r"\{\w+\}", "1", route.path)) for route in OPERATIONS]
+    for method, path in [*doors, ("GET", "/proxy/v1/api/user/me")]:
+        response = await stage.ask(method, f"{path}?{query}", "torbox", tokens="t")
+        assert (response.status_code, response.json()["code"]) == (400, "rg.validation_error"), path
+        assert "without a name" in response.json()["detail"]
+    assert not stage.twins.worlds["torbox"].calls
+
+
+async def test_parameters_that_the_contract_leaves_open_are_ignored(stage):
+    """The documentation writes ``?kind=…&…`` and does not say what may follow."""
+    assert (await value(stage, "GET", f"{JOBS}?kind=torrent&bypass_cache=true&filter=&&")) == {"items": []}
 
 
 @pytest.mark.parametrize("job", ["a/b", "../..", "a?b", "%", "%2e%2e", "a b", "\u00fc", "'", "x" * 3000, "nope"])

@@ -64,6 +64,13 @@ async def test_the_token_goes_into_the_query_where_torbox_wants_it_and_never_com
     assert token
 
 
+async def test_a_long_query_goes_on_as_it_came(stage, upstream):
+    query = "&".join(f"ids[]={number}" for number in range(150))
+    response = await stage.ask("GET", f"/proxy/v1/api/torrents/mylist?{query}&deadline_ms=9000", "torbox", tokens="a")
+    assert response.status_code == 200
+    assert upstream.calls[0][2] == query.replace("[]", "%5B%5D")
+
+
 async def test_json_passes_with_its_status_and_anything_else_is_a_problem(stage, upstream):
     _, key = await stage.user("torbox")
     upstream.status, upstream.body, upstream.headers = 418, b'{"error":1}', [(b"set-cookie", b"a=b")]

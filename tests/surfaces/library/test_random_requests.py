@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from schemathesis.specs.openapi.checks import (
@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from tests.dice import cases
 
 from sluicegate.surfaces.library.routes import LibraryServices, router
 from sluicegate.surfaces.library.trace_routes import TraceServices
@@ -40,7 +41,7 @@ async def test_answers_keep_to_the_description(world, label, mode):
     headers = {name: client.headers[name] for name in ("authorization", "prefer")}
 
     @given(case=_OPERATIONS[label].as_strategy(generation_mode=mode))
-    @settings(max_examples=40, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @cases(40)
     def run(case: Any) -> None:
         response = case.call(base_url=world.url, headers=headers)
         case.validate_response(response, checks=_CHECKS)

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+from tests.dice import cases
 from tests.surfaces.media_jobs.conftest import World
 
 from sluicegate.surfaces.media_jobs import account_routes, batch_routes, routes
@@ -46,7 +47,7 @@ async def test_answers_keep_to_the_description(world: World, label: str, mode: s
     headers = {"x-api-key": person.client.headers["x-api-key"]}
 
     @given(case=_OPERATIONS[label].as_strategy(generation_mode=mode))
-    @settings(max_examples=20, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @cases(20)
     def run(case: Any) -> None:
         response = case.call(base_url=world.url, headers=headers)
         case.validate_response(response, checks=_CHECKS)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis.errors import Unsatisfiable
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+from tests.dice import cases
 from tests.surfaces.people.conftest import Product
 
 _CHECKS = [status_code_conformance, content_type_conformance]
@@ -27,7 +28,7 @@ async def test_no_fault_of_ours_and_no_answer_that_is_not_described(product: Pro
 
     def run(operation: Any) -> None:
         @given(case=operation.as_strategy(generation_mode=mode))
-        @settings(max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @cases(4)
         def play(case: Any) -> None:
             response = case.call(base_url=product.url, headers=headers, timeout=60)
             if response.status_code >= 500 and response.status_code != 502:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from schemathesis.specs.openapi.checks import (
@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 from standardwebhooks.webhooks import Webhook
+from tests.dice import cases
 from tests.faults.server import Server
 from tests.services.receiver import Receiver
 
@@ -144,7 +145,7 @@ async def test_random_requests_find_only_what_is_described(house: Server, label:
     key = await house.key("media")
 
     @given(case=_OPERATIONS[label].as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE))
-    @settings(max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @cases(15)
     def run(case: Any) -> None:
         response = case.call(base_url=house.url, headers={"x-api-key": key})
         case.validate_response(response, checks=_CHECKS)

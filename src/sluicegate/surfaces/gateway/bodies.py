@@ -34,21 +34,27 @@ _HASHES_MAX: Final = 1_000
 _LIMIT_MAX: Final = 1_000
 _OFFSET_MAX: Final = 100_000
 _DEADLINE_MAX_MS: Final = 30_000
+_PARAMETERS_MAX: Final = 200
 _NAME_MAX: Final = 200
 _ZEROS: Final = "0" * 40
 """Names no torrent, so the careful way refuses it."""
 
 
 _Password = Annotated[str, msgspec.Meta(max_length=500)] | None
+# Formats and patterns are for readers of the description; ``core`` reads what is handed in, and says what is wrong.
+_Magnet = Annotated[str, msgspec.Meta(extra_json_schema={"format": "magnet"})]
+_Link = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri"})]
+_InfoHash = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^(?!0{40})[0-9A-Fa-f]{40}$"})]
+_InfoHashes = Annotated[list[_InfoHash], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": _HASHES_MAX})]
 
 
 class CreateRequest(msgspec.Struct):
     """``jobs.create``: a magnet for a torrent, an address for the other two. Members we do not know are ignored."""
 
     kind: JobKind
-    magnet: str | None = None
-    url: str | None = None
-    link: str | None = None
+    magnet: _Magnet | None = None
+    url: _Link | None = None
+    link: _Link | None = None
     name: str | None = None
     password: _Password = None
 
@@ -74,7 +80,7 @@ class CreateRequest(msgspec.Struct):
 class UnlockRequest(msgspec.Struct):
     """``hoster.links.unlock``."""
 
-    url: str
+    url: _Link
     client_ip: str | None = None
     password: _Password = None
 
@@ -98,7 +104,7 @@ class PlaybackRequest(msgspec.Struct):
 class CacheCheckRequest(msgspec.Struct):
     """``torrents.cache_check``: up to 1,000 hashes of 40 hex digits (or 32 base32 characters)."""
 
-    hashes: list[str]
+    hashes: _InfoHashes
     list_files: bool = False
 
     def counted(self) -> list[str]:
@@ -125,16 +131,22 @@ def _plain(hashes: list[str]) -> list[str] | None:
 
 
 class Query:
-    """The query parameters of a call; each may occur once."""
+    """The query parameters of a call; each may occur once.
+
+    The contract leaves open which others its operations know, so those that we do not know are ignored, as long as
+    they have a name.
+    """
 
     def __init__(self, scope: Scope) -> None:
         try:
             text = bytes(scope.get("query_string", b"")).decode()
             self._values: dict[str, list[str]] = parse_qs(
-                text, keep_blank_values=True, max_num_fields=50, errors="strict"
+                text, keep_blank_values=True, max_num_fields=_PARAMETERS_MAX, errors="strict"
             )
         except ValueError as error:
             raise _invalid("The query cannot be read.") from error
+        if "" in self._values:
+            raise _invalid("The query holds a parameter without a name.")
 
     def kind(self) -> JobKind:
         """``kind``; required."""

@@ -43,7 +43,12 @@ _CREDENTIALS: Final[list[dict[str, list[str]]]] = [
 ]
 
 
-_SLUGS: Final = "|".join(PROVIDERS)
+_NEEDED: Final[Mapping[JobKind, str]] = {
+    JobKind.TORRENT: "magnet",
+    JobKind.USENET: "url",
+    JobKind.WEB_FETCH: "url",
+}
+"""What names the content of a new job."""
 
 
 @cache
@@ -51,6 +56,7 @@ def describe() -> dict[str, Any]:
     """OpenAPI 3.1; paths are whole, so that the document serves clients from the server's root."""
     shapes = list(dict.fromkeys([Problem, Debug, FragmentMeta, Meta, *_shapes(OPERATIONS)]))
     _, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
+    components["CreateRequest"] = _by_kind(components["CreateRequest"])
     paths: dict[str, dict[str, Any]] = {}
     for route in OPERATIONS:
         paths.setdefault(f"/api/v0.6-beta{route.path}", {})[route.method.lower()] = _operation(route)
@@ -65,6 +71,16 @@ def describe() -> dict[str, Any]:
 
 def _shapes(routes: Sequence[Route]) -> list[type]:
     return [shape for route in routes for shape in (route.answer, route.body) if shape is not None]
+
+
+def _by_kind(request: dict[str, Any]) -> dict[str, Any]:
+    """``jobs.create`` as one shape for each kind, as each needs another member."""
+    properties: dict[str, Any] = request["properties"]
+    shapes = []
+    for kind, needed in _NEEDED.items():
+        own = {"kind": {"const": str(kind)}, needed: properties[needed]["anyOf"][0]}
+        shapes.append({"type": "object", "properties": properties | own, "required": ["kind", needed]})
+    return {"title": request["title"], "description": request["description"], "oneOf": shapes}
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -105,8 +121,9 @@ def _provider_parameter() -> dict[str, Any]:
         "name": "X-Relaygate-Provider",
         "in": "header",
         "required": True,
-        "description": f"A comma list without repetitions of {', '.join(PROVIDERS)}.",
-        "schema": {"type": "string", "pattern": f"^({_SLUGS})( *, *({_SLUGS}))*$"},
+        "description": "A comma list; spaces around commas do no harm.",
+        "style": "simple",
+        "schema": {"type": "array", "items": {"enum": list(PROVIDERS)}, "minItems": 1, "uniqueItems": True},
     }
 
 
