@@ -1,11 +1,11 @@
 """The SQLAlchemy engine: a small, bounded pool over ``Connector``."""
 
-import time
 from typing import Any, Final
 
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from sluicegate.db.connector import Connector
 
@@ -16,14 +16,13 @@ _POOL_WAIT_SECONDS: Final = 30.0
 _RECYCLE_SECONDS: Final = 1800
 _IDLE: Final = 2
 """Connections kept while nothing happens; each is a server process of a few megabytes."""
-_TRUSTED_SECONDS: Final = 1.0
-_RESTED: Final = "sluicegate_rested_since"
+_RESTED: Final = "sluicegate_rested"
 
 
 def make_engine(connector: Connector, *, pool_size: int) -> AsyncEngine:
     """An engine with at most ``pool_size`` connections.
 
-    A connection that has rested is probed when it leaves the pool, so a restarted server is not noticed by the caller.
+    A connection shows that it is alive when it leaves the pool, so a restarted server is not noticed by the caller.
     Error messages never hold parameters.
     """
     idle = min(_IDLE, pool_size)
@@ -37,32 +36,27 @@ def make_engine(connector: Connector, *, pool_size: int) -> AsyncEngine:
         hide_parameters=True,
         isolation_level="READ COMMITTED",
     )
-    _probe_after_rest(engine.sync_engine)
+    _begin_as_probe(engine.sync_engine)
     return engine
 
 
-def _probe_after_rest(engine: Engine) -> None:
-    """Has connections probed that were not used for a second.
+def _begin_as_probe(engine: Engine) -> None:
+    """Has every connection that rested begin its transaction when it leaves the pool, which shows that it is alive.
 
-    The probe is three round trips, as many as a small transaction. One that was used a moment ago needs none: the end
-    of its server closes the socket, which is known here at once; only a network that is gone closes nothing.
+    SQLAlchemy's own probe is a transaction of its own, three round trips, as many as a small unit of work has itself.
+    Its adapter begins transactions with their first statement; here that is done a moment earlier.
     """
 
     @event.listens_for(engine, "checkin")
     def rest(connection: Any, record: Any) -> None:  # noqa: ANN401 - the adapter's own type
         del connection
-        record.info[_RESTED] = time.monotonic()
+        record.info[_RESTED] = True
 
     @event.listens_for(engine, "checkout")
-    def probe(connection: Any, record: Any, proxy: object) -> None:  # noqa: ANN401
+    def begin(connection: Any, record: Any, proxy: object) -> None:  # noqa: ANN401
         del proxy
-        rested: float | None = record.info.get(_RESTED)
-        if rested is None:
-            return  # it was opened just now
-        if connection.driver_connection.is_closed():
-            raise InvalidatePoolError
-        if time.monotonic() - rested > _TRUSTED_SECONDS:
+        if _RESTED in record.info:  # else it was opened just now
             try:
-                connection.ping()
-            except (engine.dialect.loaded_dbapi.Error, DBAPIError) as error:
+                await_only(connection._start_transaction())  # noqa: SLF001 - it has no other name
+            except engine.dialect.loaded_dbapi.Error as error:
                 raise InvalidatePoolError from error

@@ -1,6 +1,6 @@
 """One connection that stays open for a statement that is sent all the time.
 
-A connection of the pool is probed when it has rested (three round trips) and cleaned when it is given back, and its
+A connection of the pool begins a transaction when it is taken and is cleaned when it is given back, and its
 statements go through the layers of SQLAlchemy. A held one sends the prepared statement and nothing else, which matters
 for the account ledger, whose statement precedes every upstream call.
 """
