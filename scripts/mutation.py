@@ -15,6 +15,7 @@ import argparse
 import ast
 import contextlib
 import copy
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -194,7 +195,8 @@ def _child(mutant: Mutant | None, provider: str, tests: Path) -> NoReturn:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other plugins take longer to load than the tests to run
     import pytest
 
-    options = ["-x", "-q", "--no-header", "--timeout=30"]
+    # The fixtures of all other areas stay out: loading the whole house takes longer than most of these tests.
+    options = ["-x", "-q", "--no-header", "--timeout=120", f"--confcutdir={TESTS}"]
     options += ["-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin", "-p", "pytest_timeout"]
     options.append(f"--ignore={SUITE / 'test_report.py'}")  # it is about all providers together
     code = 99
@@ -247,12 +249,13 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="take each n-th change only")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=7200.0, help="stop after this time; what is left is told")
-    parser.add_argument("--patience", type=float, default=90.0, help="seconds for one change; longer counts as noticed")
+    parser.add_argument("--patience", type=float, default=600.0, help="seconds for one change; longer counts as noticed")
     chosen = parser.parse_args()
     os.chdir(ROOT)
     sys.path[:0] = [str(ROOT), str(ROOT / "src")]
     for name in WARM:
         importlib.import_module(name)
+    gc.freeze()  # no child looks through what all of them share
     providers = chosen.providers or known
     if broken := _unsound(providers, chosen):
         print(f"The tests fail without any change for: {', '.join(broken)}. Nothing can be measured.")
@@ -267,15 +270,18 @@ def _unsound(providers: list[str], chosen: argparse.Namespace) -> list[str]:
 
 
 def _report(found: list[Mutant], chosen: argparse.Namespace) -> int:
-    started, survivors = time.monotonic(), []
+    started, endless, done = time.monotonic(), 0, 0
     counts: dict[tuple[str, str], list[int]] = {}
     for at, code in run(list(found), [one.provider for one in found], chosen.jobs, chosen.patience):
         mutant = found[at]
         count = counts.setdefault((mutant.provider, mutant.file), [0, 0])
         count[0] += code != 0
         count[1] += 1
+        endless += code == -1
+        done += 1
+        if done % 50 == 0:
+            print(f"{done} of {len(found)} after {time.monotonic() - started:.0f} s", flush=True)
         if code == 0:
-            survivors.append(mutant)
             print(f"survived  {mutant}", flush=True)
         if time.monotonic() - started > chosen.seconds:
             print("The time is over.")
@@ -284,6 +290,8 @@ def _report(found: list[Mutant], chosen: argparse.Namespace) -> int:
         print(f"{provider + '/' + file:28} {killed:4} of {tried:4} noticed  {killed / tried:6.1%}")
     killed, tried = (sum(count[part] for count in counts.values()) for part in (0, 1))
     print(f"{'all':28} {killed:4} of {tried:4} noticed  {killed / max(1, tried):6.1%}   ({len(found)} changes in all)")
+    if endless:
+        print(f"Of those noticed, {endless} never came to an end.")
     return 0 if tried and killed / tried >= WANTED else 1
 
 
