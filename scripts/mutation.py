@@ -249,7 +249,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="take each n-th change only")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=7200.0, help="stop after this time; what is left is told")
-    parser.add_argument("--patience", type=float, default=600.0, help="seconds for one change; longer counts as noticed")
+    parser.add_argument("--patience", type=float, default=600.0, help="seconds for one change; more counts as noticed")
     chosen = parser.parse_args()
     os.chdir(ROOT)
     sys.path[:0] = [str(ROOT), str(ROOT / "src")]
@@ -270,15 +270,15 @@ def _unsound(providers: list[str], chosen: argparse.Namespace) -> list[str]:
 
 
 def _report(found: list[Mutant], chosen: argparse.Namespace) -> int:
-    started, endless, done = time.monotonic(), 0, 0
+    started, endless = time.monotonic(), 0
     counts: dict[tuple[str, str], list[int]] = {}
-    for at, code in run(list(found), [one.provider for one in found], chosen.jobs, chosen.patience):
+    outcomes = run(list(found), [one.provider for one in found], chosen.jobs, chosen.patience)
+    for done, (at, code) in enumerate(outcomes, 1):
         mutant = found[at]
         count = counts.setdefault((mutant.provider, mutant.file), [0, 0])
         count[0] += code != 0
         count[1] += 1
         endless += code == -1
-        done += 1
         if done % 50 == 0:
             print(f"{done} of {len(found)} after {time.monotonic() - started:.0f} s", flush=True)
         if code == 0:
