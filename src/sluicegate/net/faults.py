@@ -5,17 +5,19 @@ they are not chained: the error names the origin (scheme, host, port) and the ki
 """
 
 import asyncio
+import ssl
 
 import aiohttp
 
 from sluicegate.core.errors import ConnectionFailed, ProtocolError, SluicegateError, UpstreamTimeout
+from sluicegate.net.connection import CutAnswer
 from sluicegate.net.targets import Target
 from sluicegate.net.transport import RefusedSocket
 
 __all__ = ["FAULTS", "translate"]
 
-FAULTS = (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError)
-"""What the connection pool raises; ``ValueError`` comes from its parsers."""
+FAULTS = (aiohttp.ClientError, CutAnswer, asyncio.TimeoutError, OSError, ValueError)
+"""What the connection pools raise; ``ValueError`` comes from their parsers."""
 
 
 def translate(error: Exception, target: Target, *, provider: str = "", streaming: bool = False) -> SluicegateError:
@@ -29,11 +31,13 @@ def translate(error: Exception, target: Target, *, provider: str = "", streaming
         return error.os_error.refusal
     if isinstance(error, asyncio.TimeoutError):
         return UpstreamTimeout(f"No answer in time from {target.origin}.", provider=provider, upstream_code=kind)
-    if isinstance(error, aiohttp.ClientPayloadError) and not streaming:
+    if isinstance(error, RefusedSocket):
+        return error.refusal
+    if isinstance(error, aiohttp.ClientPayloadError | CutAnswer) and not streaming:
         return ProtocolError(
             f"The answer of {target.origin} ends before its end.", provider=provider, upstream_code=kind
         )
-    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
+    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError | ssl.SSLError):
         return ConnectionFailed(
             f"The identity of {target.origin} cannot be verified (TLS).",
             provider=provider,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 from multidict import CIMultiDict
@@ -31,6 +31,7 @@ from sluicegate.net.requests import (
     Request,
     encode,
     location,
+    plain_bytes,
     read_proxy,
     redirected,
     with_query,
@@ -52,6 +53,42 @@ _NO_LIMITS: Final = aiohttp.ClientTimeout(total=None)
 """For whole answers, whose time is limited around everything."""
 
 
+class _Reply(Protocol):
+    """An answer whose head is there, from either of the two ways."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Headers: ...
+    def whole(self) -> bytes | None: ...
+    def chunks(self) -> AsyncIterator[bytes]: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _LibraryReply:
+    """An answer that the library reads."""
+
+    response: aiohttp.ClientResponse
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    @property
+    def headers(self) -> Headers:
+        return self.response.headers
+
+    def whole(self) -> bytes | None:
+        return None
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return aiter(self.response.content.iter_any())
+
+    def close(self) -> None:
+        self.response.close()
+
+
 @dataclass(frozen=True, slots=True)
 class StreamedAnswer:
     """An answer whose body is still on the wire, exactly as the remote side sends it (no decompression).
@@ -65,7 +102,7 @@ class StreamedAnswer:
     status: int
     headers: Headers = field(repr=False)
     url: str = field(repr=False)
-    _response: aiohttp.ClientResponse = field(repr=False)
+    _reply: _Reply = field(repr=False)
     _target: Target = field(repr=False)
     _provider: str = field(repr=False)
 
@@ -77,7 +114,7 @@ class StreamedAnswer:
             ConnectionFailed: it broke before its end.
         """
         try:
-            async for chunk in self._response.content.iter_any():
+            async for chunk in self._reply.chunks():
                 yield chunk
         except FAULTS as error:
             raise translate(error, self._target, provider=self._provider, streaming=True) from None
@@ -141,19 +178,19 @@ class Http:
         pairs, body = encode(headers, json=json, form=form, multipart=multipart, content=content)
         full_url = with_query(url, params)
         target = read_url(full_url)
-        route = _Route(trusted, read_proxy(proxy), follow, _NO_LIMITS, provider)
+        route = _Route(trusted, read_proxy(proxy), follow, None, provider)
         pairs = self._defaults(pairs, ACCEPT_ENCODING)
         try:
             async with (
                 asyncio.timeout(timeout),
-                self._exchange(Request(method.upper(), target, pairs, body), route) as (response, answered),
+                self._exchange(Request(method.upper(), target, pairs, body), route) as (reply, answered),
             ):
-                received = await self._read(response, answered, max_body, provider)
+                received = await self._read(reply, answered, max_body, provider)
         except TimeoutError:
             raise UpstreamTimeout(
                 f"No complete answer from {target.origin} within {timeout:g} seconds.", provider=provider
             ) from None
-        return note(Answer(response.status, response.headers, received, time.monotonic() - started, answered.url))
+        return note(Answer(reply.status, reply.headers, received, time.monotonic() - started, answered.url))
 
     @asynccontextmanager
     async def stream(
@@ -181,62 +218,65 @@ class Http:
         limits = aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=idle_timeout)
         route = _Route(trusted, read_proxy(proxy), follow, limits, provider)
         pairs = self._defaults(pairs, "identity")
-        async with self._exchange(Request(method.upper(), target, pairs, body), route) as (response, answered):
-            yield StreamedAnswer(response.status, response.headers, answered.url, response, answered, provider)
+        async with self._exchange(Request(method.upper(), target, pairs, body), route) as (reply, answered):
+            yield StreamedAnswer(reply.status, reply.headers, answered.url, reply, answered, provider)
 
     async def aclose(self) -> None:
         """Closes every connection; idempotent. The guard stays open."""
         await self._transport.aclose()
 
     @asynccontextmanager
-    async def _exchange(
-        self, request: Request, route: "_Route"
-    ) -> AsyncIterator[tuple[aiohttp.ClientResponse, Target]]:
+    async def _exchange(self, request: Request, route: "_Route") -> AsyncIterator[tuple[_Reply, Target]]:
         """Sends the request, follows redirects, and closes whatever is still open when the block ends."""
-        response = await self._send(request, route)
+        reply = await self._send(request, route)
         try:
             for hop in range(min(route.follow, _HOPS_MAX) + 1):
-                place = response.headers.get("location")
-                if response.status not in _REDIRECTS or place is None or route.follow == 0:
+                place = reply.headers.get("location")
+                if reply.status not in _REDIRECTS or place is None or route.follow == 0:
                     break
                 if hop == min(route.follow, _HOPS_MAX):
                     raise ProtocolError(
                         f"{request.target.origin} redirects more than {hop} times.", provider=route.provider
                     )
-                response.close()
+                reply.close()
                 target = read_url(location(request.target, place))
                 await self.egress.check_hop(target.url)
                 # The operator's trust ends at the origin that was named.
                 route = replace(route, trusted=route.trusted and target.origin == request.target.origin)
-                request = redirected(request, response.status, target, provider=route.provider)
-                response = await self._send(request, route)
-            yield response, request.target
+                request = redirected(request, reply.status, target, provider=route.provider)
+                reply = await self._send(request, route)
+            yield reply, request.target
         finally:
-            response.close()
+            reply.close()
 
-    async def _send(self, request: Request, route: "_Route") -> aiohttp.ClientResponse:
-        target = request.target
-        await self._check(target, route)
-        proxy = route.proxy
-        credential = (("Proxy-Authorization", proxy.authorization),) if proxy and proxy.authorization else ()
-        # A tunnel takes the credential in its CONNECT; a plain request through a proxy carries it itself.
-        tunnel = target.scheme == "https"
+    async def _send(self, request: Request, route: "_Route") -> _Reply:
+        await self._check(request.target, route)
+        plain = plain_bytes(request) if route.plain else None
         try:
-            return await self._transport.session(trusted=route.trusted).request(
-                request.method,
-                URL(target.url, encoded=True),
-                headers=CIMultiDict(request.headers if tunnel else (*request.headers, *credential)),
-                data=_payload(request.body),
-                allow_redirects=False,
-                timeout=route.timeout,
-                proxy=URL(proxy.url, encoded=True) if proxy else None,
-                proxy_headers=dict(credential) if tunnel else None,
-            )
+            if plain is not None:
+                return await self._transport.whole_answers.ask(request.target, plain)
+            return _LibraryReply(await self._send_by_library(request, route))
         except UpstreamError as error:
             error.provider = error.provider or route.provider  # the guard does not know whom it resolves for
             raise
         except FAULTS as error:
-            raise translate(error, target, provider=route.provider) from None
+            raise translate(error, request.target, provider=route.provider) from None
+
+    async def _send_by_library(self, request: Request, route: "_Route") -> aiohttp.ClientResponse:
+        target, proxy = request.target, route.proxy
+        credential = (("Proxy-Authorization", proxy.authorization),) if proxy and proxy.authorization else ()
+        # A tunnel takes the credential in its CONNECT; a plain request through a proxy carries it itself.
+        tunnel = target.scheme == "https"
+        return await self._transport.session(trusted=route.trusted).request(
+            request.method,
+            URL(target.url, encoded=True),
+            headers=CIMultiDict(request.headers if tunnel else (*request.headers, *credential)),
+            data=_payload(request.body),
+            allow_redirects=False,
+            timeout=route.timeout or _NO_LIMITS,
+            proxy=URL(proxy.url, encoded=True) if proxy else None,
+            proxy_headers=dict(credential) if tunnel else None,
+        )
 
     async def _check(self, target: Target, route: "_Route") -> None:
         if route.trusted:
@@ -251,14 +291,13 @@ class Http:
         except (ConnectionFailed, UpstreamTimeout):
             return
 
-    async def _read(self, response: aiohttp.ClientResponse, target: Target, limit: int, provider: str) -> bytes:
+    async def _read(self, reply: _Reply, target: Target, limit: int, provider: str) -> bytes:
+        coding = ", ".join(reply.headers.getall("content-encoding", ()))
+        body = reply.whole() if not coding else None
+        if body is not None and len(body) <= limit:
+            return body
         try:
-            return await read_body(
-                response.content.iter_any(),
-                coding=", ".join(response.headers.getall("content-encoding", ())),
-                limit=limit,
-                provider=provider,
-            )
+            return await read_body(reply.chunks(), coding=coding, limit=limit, provider=provider)
         except FAULTS as error:
             raise translate(error, target, provider=provider) from None
 
@@ -284,13 +323,18 @@ async def open_http(
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """How a request and its redirects travel."""
+    """How a request and its redirects travel; ``timeout`` is None for whole answers."""
 
     trusted: bool
     proxy: Proxy | None
     follow: int
-    timeout: aiohttp.ClientTimeout
+    timeout: aiohttp.ClientTimeout | None
     provider: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but the request itself decides about the way it takes."""
+        return self.timeout is None and self.proxy is None and not self.trusted
 
 
 def _payload(body: Body) -> bytes | AsyncIterable[bytes] | aiohttp.FormData | None:

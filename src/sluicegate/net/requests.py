@@ -13,7 +13,18 @@ from sluicegate.core.errors import InvalidInput, ProtocolError
 from sluicegate.core.secrets import Secret
 from sluicegate.net.targets import Target, read_authority
 
-__all__ = ["Body", "HeaderPairs", "Part", "Proxy", "Request", "encode", "read_proxy", "redirected", "with_query"]
+__all__ = [
+    "Body",
+    "HeaderPairs",
+    "Part",
+    "Proxy",
+    "Request",
+    "encode",
+    "plain_bytes",
+    "read_proxy",
+    "redirected",
+    "with_query",
+]
 
 HeaderPairs = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -29,6 +40,14 @@ _TRAVELS: Final = frozenset(
 )  # fmt: skip
 """Headers that follow a redirect to another origin. Everything else stays behind: a header of an unknown name may be a
 credential, and one that should not have been sent cannot be taken back."""
+
+_PLAIN_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+"""HEAD is none: whether a body follows its answer cannot be told from the answer."""
+_BODILESS_METHODS: Final = frozenset({"GET"})
+
+_FRAMES_MESSAGE: Final = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 
 _DESCRIBES_BODY: Final = frozenset({"content-type", "content-length", "content-encoding"})
 
@@ -105,6 +124,27 @@ def encode(
     if kind is not None and not any(name.lower() == "content-type" for name, _ in pairs):
         pairs += (("Content-Type", kind),)
     return pairs, body
+
+
+def plain_bytes(request: Request) -> bytes | None:
+    """The whole request as it goes onto the wire; None for one that needs more than writing it down.
+
+    Those are uploads from a source, forms of several parts, rare methods, and requests that speak about their own
+    framing.
+    """
+    if request.method not in _PLAIN_METHODS or not (request.body is None or isinstance(request.body, bytes)):
+        return None
+    if not _FRAMES_MESSAGE.isdisjoint([name.lower() for name, _ in request.headers]):
+        return None
+    _, _, rest = request.target.url.partition("://")
+    authority, _, path = rest.partition("/")
+    lines = [f"{request.method} /{path} HTTP/1.1\r\nHost: {authority}"]
+    lines += [f"{name}: {value}" for name, value in request.headers]
+    if request.body is not None or request.method not in _BODILESS_METHODS:
+        lines.append(f"Content-Length: {len(request.body or b'')}")
+    if request.body is not None and not any(name.lower() == "content-type" for name, _ in request.headers):
+        lines.append("Content-Type: application/octet-stream")
+    return "\r\n".join((*lines, "\r\n")).encode() + (request.body or b"")
 
 
 def with_query(url: str, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None) -> str:

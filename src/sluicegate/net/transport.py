@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from sluicegate.core.errors import ForbiddenAddress
+from sluicegate.net.connection_pool import ConnectionPool
 from sluicegate.net.egress import Egress
 
 __all__ = ["BrokenConnection", "RefusedSocket", "Transport", "tls_context"]
@@ -47,12 +48,16 @@ class Transport:
     Args:
         egress: the guard.
         ca_file: PEM file of certificate authorities to trust beside the system's.
+
+    Attributes:
+        whole_answers: the guarded pool for what is small and frequent; everything else takes a ``session``.
     """
 
     def __init__(self, egress: Egress, *, ca_file: Path | None = None) -> None:
         self._egress = egress
         self._tls = tls_context(ca_file)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self.whole_answers: Final = ConnectionPool(egress, self._tls, self._socket)
 
     def session(self, *, trusted: bool) -> aiohttp.ClientSession:
         """The guarded pool, or the separate unguarded one for addresses that the operator configured."""
@@ -62,6 +67,7 @@ class Transport:
 
     async def aclose(self) -> None:
         """Closes every connection; idempotent."""
+        self.whole_answers.close()
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             await session.close()
