@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 
 from sluicegate.core.errors import AccessDenied, InvalidInput, NotFound, RateLimited, Unauthenticated
 from sluicegate.core.users import User
@@ -15,7 +16,7 @@ from sluicegate.services.sign_in import SignInService
 from sluicegate.services.vault import AesVault
 
 PASSWORD = "a long and dull sentence"
-_PASSWORDS = Passwords()
+_PASSWORDS = Passwords(PasswordHasher(time_cost=1, memory_cost=32))  # what is tested here is not its cost
 
 
 @dataclass

@@ -18,16 +18,16 @@ _ISSUER: Final = "Sluicegate"
 
 
 class Passwords:
-    """Hashes and verifies."""
+    """Hashes and verifies; by default at the cost that the library recommends."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._gate = asyncio.Semaphore(_AT_ONCE)
         # Verified for names that do not exist, so that they take as long as those that do.
         self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
 
     async def hash(self, password: str) -> str:
-        """Argon2id with the library's recommended cost, in its text form."""
+        """Argon2id, in its text form."""
         async with self._gate:
             return await asyncio.to_thread(self._hasher.hash, password)
 

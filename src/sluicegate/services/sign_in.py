@@ -79,8 +79,8 @@ class SignInService:
     async def accept(self, token: str, name: str, password: str) -> User:
         """Sets the password of an invited user, and makes the user if the invitation names none.
 
-        Every session of the user ends, and the second factor goes: an operator's invitation is how a person who has
-        lost it gets in again.
+        Every session of the user ends, and the second factor and every passkey go: an operator's invitation is how a
+        person who has lost them gets in again, and how whoever took them is put out.
 
         Raises:
             NotFound: the invitation is not good any more. InvalidInput: the name or password will not do.
@@ -98,6 +98,7 @@ class SignInService:
             user = known or await self._first_user(tx, name)
             await tx.sign_in.put_login(Login(user.id, hashed, invitation.admin, now))
             await tx.sign_in.end_sessions(user.id)
+            await tx.passkeys.remove_all(user.id)
             await tx.sign_in.remove_invitation(invitation.id)
         return user
 
@@ -120,20 +121,35 @@ class SignInService:
         if login is None or user is None or not right:
             await self._failed(login)
             raise Unauthenticated(_WRONG, action=_TRY_AGAIN)
-        token = Secret(secrets.token_urlsafe(32))
-        session = Session(
-            uuid4(), user.id, login.admin, _printable(agent), _printable(address), now, now, now + _SESSION
-        )
         async with self._transactions() as tx:
             locked = await tx.sign_in.login(user.id, lock=True)
             # The password may have been changed since it was verified.
             used = self._second_factor(locked, code) if locked and locked.password_hash == login.password_hash else None
             if locked is not None and used is not None:
                 await tx.sign_in.put_login(replace(locked, failures=0, locked_until=None, totp_used=used))
-                await tx.sign_in.add_session(session, self._vault.fingerprint(token.reveal()))
-                return session, token
+                return await self._begin(tx, locked, agent, address)
         await self._failed(login)
         raise Unauthenticated(_WRONG, action=_TRY_AGAIN)
+
+    async def begin(self, user_id: UUID, *, agent: str, address: str) -> tuple[Session, Secret]:
+        """Starts a session for somebody who was proven otherwise than by a password.
+
+        Raises:
+            Unauthenticated: this user cannot sign in.
+        """
+        async with self._transactions() as tx:
+            login = await tx.sign_in.login(user_id)
+            if login is None:
+                raise Unauthenticated("This user cannot sign in.", action=_TRY_AGAIN)
+            return await self._begin(tx, login, agent, address)
+
+    async def _begin(self, tx: UnitOfWork, login: Login, agent: str, address: str) -> tuple[Session, Secret]:
+        token, now = Secret(secrets.token_urlsafe(32)), self._clock.now()
+        session = Session(
+            uuid4(), login.user_id, login.admin, _printable(agent), _printable(address), now, now, now + _SESSION
+        )
+        await tx.sign_in.add_session(session, self._vault.fingerprint(token.reveal()))
+        return session, token
 
     async def session(self, token: str) -> Session | None:
         """The session behind a token, or None; its use is noted once a minute."""
@@ -165,6 +181,13 @@ class SignInService:
         """Ends every session of the user but this one."""
         async with self._transactions() as tx:
             await tx.sign_in.end_sessions(session.user_id, but=session.id)
+
+    async def confirm_password(self, user_id: UUID, password: str, *, field: str) -> None:
+        """Asks whoever is signed in for the password again. Raises AccessDenied, which names ``field``."""
+        async with self._transactions() as tx:
+            login = await tx.sign_in.login(user_id)
+        if login is None or not await self._passwords.verify(login.password_hash, password[: PASSWORD_MAX + 1]):
+            raise AccessDenied("The password is wrong.", action="Type the one you sign in with.", field=field)
 
     async def change_password(self, session: Session, old: str, new: str) -> None:
         """Sets another password; every other session ends.
@@ -216,10 +239,7 @@ class SignInService:
 
     async def remove_totp(self, session: Session, password: str) -> None:
         """Switches the second factor off. Raises AccessDenied when the password is wrong."""
-        async with self._transactions() as tx:
-            login = await tx.sign_in.login(session.user_id)
-        if login is None or not await self._passwords.verify(login.password_hash, password[: PASSWORD_MAX + 1]):
-            raise AccessDenied("The password is wrong.", field="password")
+        await self.confirm_password(session.user_id, password, field="password")
         async with self._transactions() as tx:
             if (locked := await tx.sign_in.login(session.user_id, lock=True)) is not None:
                 await tx.sign_in.put_login(replace(locked, sealed_totp=None, totp_used=0))

@@ -10,6 +10,8 @@ from litestar.response.base import ASGIResponse
 
 from sluicegate.core.findings import Finding
 from sluicegate.core.media_jobs import MediaOptions
+from sluicegate.services.passkey_ceremony import PasskeyCeremonies
+from sluicegate.services.passkeys import PasskeyService
 from sluicegate.services.preview_pictures import PreviewPictures
 from sluicegate.services.task_overview import TaskOverviewService
 from sluicegate.surfaces.dashboard import routes as dashboard
@@ -34,6 +36,8 @@ def dashboard_router(installation: Installation) -> Router:
     return dashboard.router(
         DashboardServices(
             sign_in=installation.sign_in,
+            passkeys=_passkeys(installation),
+            public_url=installation.settings.public_url,
             users=installation.users,
             attempts=FailedAttempts(allowed=_WRONG_PASSWORDS),
             changes=_open_stream(installation),
@@ -70,6 +74,12 @@ def dashboard_router(installation: Installation) -> Router:
             operator=_operator(installation),
         )
     )
+
+
+def _passkeys(installation: Installation) -> PasskeyService:
+    clock = installation.clock
+    ceremonies = PasskeyCeremonies(installation.vault, clock)
+    return PasskeyService(installation.database.transactions, installation.sign_in, ceremonies, clock)
 
 
 def _operator(installation: Installation) -> OperatorServices:

@@ -24,7 +24,7 @@ __all__ = ["SECRETS", "KeptForm", "keep_form", "kept_form", "resume_page"]
 
 SECRETS: Final = frozenset(
     {
-        *("password", "old", "factor_password", "code"),
+        *("password", "old", "factor_password", "code", "passkey_password", "passkey_answer"),
         *("token", "new_token", "proxy", "proxy_token"),
         *("secret_key", "account_key", "sas_token", "service_account_json", "access_key_secret"),
     }

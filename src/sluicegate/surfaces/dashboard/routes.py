@@ -18,6 +18,7 @@ from sluicegate.surfaces.dashboard.pages import (
     gateway,
     library,
     media,
+    passkeys,
     preferences,
     security,
     sign_in,
@@ -36,6 +37,7 @@ _BODY_MAX: Final = 12 * 1024 * 1024
 _FILES: Final = {
     "app.css": "text/css; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
+    "passkeys.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 _PAGES: Final = (
@@ -50,6 +52,7 @@ _PAGES: Final = (
     usage.HANDLERS,
     preferences.HANDLERS,
     security.HANDLERS,
+    passkeys.INSIDE,
     admin.HANDLERS,
 )
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -67,7 +70,7 @@ def router(services: DashboardServices) -> Router:
     )
     return Router(
         path=PREFIX,
-        route_handlers=[static, *sign_in.OUTSIDE, inside],
+        route_handlers=[static, *sign_in.OUTSIDE, *passkeys.OUTSIDE, inside],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=_BODY_MAX,

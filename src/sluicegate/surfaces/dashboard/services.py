@@ -29,6 +29,7 @@ from sluicegate.services.media_batches import MediaBatchService
 from sluicegate.services.media_jobs import MediaJobService
 from sluicegate.services.media_pages import MediaPageService
 from sluicegate.services.media_usage import MediaUsageService
+from sluicegate.services.passkeys import PasskeyService
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.preferences import PreferenceService
 from sluicegate.services.preview_pictures import PreviewPictures
@@ -78,9 +79,15 @@ class OperatorServices:
 
 @dataclass(frozen=True, slots=True)
 class DashboardServices:
-    """Everything that pages use."""
+    """Everything that pages use.
+
+    Attributes:
+        public_url: how browsers reach this installation, if that was configured.
+    """
 
     sign_in: SignInService
+    passkeys: PasskeyService
+    public_url: str | None
     users: UserService
     attempts: FailedAttempts
     changes: OpenStream

@@ -1,4 +1,4 @@
-"""Security: the password, the second factor, and where one is signed in."""
+"""Security: the password, the second factor, passkeys, and where one is signed in."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -12,10 +12,11 @@ from litestar.response import Redirect
 from sluicegate.core.errors import SluicegateError
 from sluicegate.surfaces.dashboard.forms import Form
 from sluicegate.surfaces.dashboard.frame import Frame, go
+from sluicegate.surfaces.dashboard.passkey_places import party_of
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "security_page"]
 
 _Request = Request[Any, Any, Any]
 _Services = NamedDependency[SkipValidation[DashboardServices]]
@@ -26,6 +27,9 @@ _FRAME: Final = Frame(
         "password": "The password is changed; every other session has ended.",
         "factor": "The second factor is on; every other session has ended.",
         "no-factor": "The second factor is off.",
+        "passkey": "The passkey is kept: next time you can sign in with it alone.",
+        "renamed": "The passkey has another name.",
+        "no-passkey": "The passkey is removed; it signs nobody in any more. Remove it from your device, too.",
         "ended": "The session has ended.",
     },
 )
@@ -34,7 +38,7 @@ _FRAME: Final = Frame(
 @get("/security")
 async def show(request: _Request, services: _Services) -> Response[str]:
     """The page."""
-    return await _page(request, services, Form())
+    return await security_page(request, services, Form())
 
 
 @post("/security/password")
@@ -46,7 +50,7 @@ async def change_password(request: _Request, services: _Services) -> Response[st
         await services.sign_in.change_password(session_of(request), old, new)
     except SluicegateError as error:
         form.errors[error.field or ""] = error.detail
-        return await _page(request, services, form)
+        return await security_page(request, services, form)
     return go(_PATH, "password")
 
 
@@ -62,7 +66,7 @@ async def add_factor(request: _Request, services: _Services) -> Response[str] | 
             form.refused(error)
         else:
             return go(_PATH, "factor")
-    return await _page(request, services, form, secret=secret)
+    return await security_page(request, services, form, secret=secret)
 
 
 @post("/security/factor/remove")
@@ -73,7 +77,7 @@ async def remove_factor(request: _Request, services: _Services) -> Response[str]
         await services.sign_in.remove_totp(session_of(request), form.secret("factor_password"))
     except SluicegateError as error:
         form.errors["factor_password"] = error.detail
-        return await _page(request, services, form)
+        return await security_page(request, services, form)
     return go(_PATH, "no-factor")
 
 
@@ -91,7 +95,10 @@ async def end_one(request: _Request, services: _Services, session_id: FromPath[U
     return go(_PATH, "ended")
 
 
-async def _page(request: _Request, services: _Services, form: Form, *, secret: str = "") -> Response[str]:
+async def security_page(
+    request: _Request, services: DashboardServices, form: Form, *, secret: str = ""
+) -> Response[str]:
+    """The page, with what was typed before."""
     session = session_of(request)
     user = await services.users.get(session.user_id)
     offer = services.sign_in.offer_totp(user.name, secret)
@@ -102,6 +109,8 @@ async def _page(request: _Request, services: _Services, form: Form, *, secret: s
         has_totp=await services.sign_in.has_totp(session.user_id),
         totp_secret=offer.secret.reveal(),
         qr=segno.make(offer.address.reveal()).svg_data_uri(scale=4),
+        passkeys=await services.passkeys.of_user(session.user_id),
+        party=party_of(request, services.public_url),
         sessions=await services.sign_in.sessions(session.user_id),
     )
 

@@ -14,11 +14,12 @@ from sluicegate.surfaces.dashboard.entering import enter_with, peer_of
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import THEME_COOKIE, go, theme_of
 from sluicegate.surfaces.dashboard.kept_forms import KeptForm
+from sluicegate.surfaces.dashboard.passkey_places import party_of
 from sluicegate.surfaces.dashboard.rendering import Flash, render
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import check_same_origin, cookie, safe_next, session_of, token_of
 
-__all__ = ["INSIDE", "OUTSIDE"]
+__all__ = ["INSIDE", "OUTSIDE", "sign_in_page"]
 
 _YEAR: Final = 365 * 24 * 3600
 _Request = Request[Any, Any, Any]
@@ -32,7 +33,7 @@ async def ask(
     """The sign-in page; who is signed in goes on."""
     if await services.sign_in.session(token_of(request)) is not None:
         return go(safe_next(next_))
-    return await _sign_in_page(request, services, Form({"next": next_}))
+    return await sign_in_page(request, services, Form({"next": next_}))
 
 
 @post("/sign-in")
@@ -47,13 +48,13 @@ async def enter(request: _Request, services: _Services) -> Response[str]:
             services.attempts.check(peer)
         except RateLimited:
             form.errors[""] = "Too many wrong attempts came from this address. Try again in a minute."
-            return await _sign_in_page(request, services, form)
+            return await sign_in_page(request, services, form)
         try:
             return await _let_in(request, services, form, name, password, code)
         except (AccessDenied, RateLimited) as error:
             services.attempts.failed(peer)
             form.errors[""] = sentence(error)
-    return await _sign_in_page(request, services, form)
+    return await sign_in_page(request, services, form)
 
 
 @get("/welcome")
@@ -123,10 +124,12 @@ async def _let_in(
     return enter_with(request, services, token, form)
 
 
-async def _sign_in_page(request: _Request, services: _Services, form: Form) -> Response[str]:
+async def sign_in_page(request: _Request, services: _Services, form: Form) -> Response[str]:
+    """The page that asks who somebody is, with what was typed before."""
     context = {
         "next": safe_next(form.values.get("next")),
         "kept": KeptForm.of(form),
+        "party": party_of(request, services.public_url),
         "needs_setup": await services.sign_in.needs_setup(),
     }
     return _outside(request, "sign_in.html", form, context)

@@ -1,0 +1,191 @@
+"""What is asked of a device that holds a passkey, and whether its answer is right (WebAuthn level 3, section 7).
+
+A challenge proves itself: it carries when it ends, and a keyed fingerprint of that, of what it is for, of the pages
+that asked, and of the session or visitor that asked. So nothing is kept for whoever only asks; a challenge that was
+answered rightly is marked, and is good for nothing else.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hmac import compare_digest
+from typing import Any, Final
+
+from webauthn import (
+    generate_authentication_options,
+    generate_registration_options,
+    verify_authentication_response,
+    verify_registration_response,
+)
+from webauthn.helpers import (
+    options_to_json_dict,
+    parse_authentication_credential_json,
+    parse_client_data_json,
+    parse_registration_credential_json,
+)
+from webauthn.helpers.structs import (
+    AttestationConveyancePreference,
+    AuthenticatorSelectionCriteria,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from sluicegate.core.errors import Unauthenticated
+from sluicegate.core.passkeys import Passkey, RelyingParty
+from sluicegate.core.ports import Clock, Vault
+from sluicegate.core.users import User
+
+__all__ = ["Ceremony", "NewPasskey", "PasskeyCeremonies", "Proof"]
+
+_VALID: Final = timedelta(minutes=5)
+_MILLISECONDS: Final = int(_VALID.total_seconds() * 1000)
+_NONCE: Final = 16
+_EXPIRY: Final = 8
+_CHALLENGE: Final = _NONCE + _EXPIRY + 32
+_ANSWER_MAX: Final = 16 * 1024
+_NAME: Final = "Sluicegate"
+_WRONG: Final = "This passkey was not accepted."
+_AGAIN: Final = "Try again, or sign in with your password."
+_VERIFIED: Final = UserVerificationRequirement.REQUIRED
+
+
+class Ceremony(StrEnum):
+    """What a challenge is for."""
+
+    REGISTER = "register"
+    SIGN_IN = "sign in"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A right answer.
+
+    Attributes:
+        mark: of its challenge, which must not be answered again before ``expires_at``.
+        sign_count: what the device says.
+    """
+
+    mark: bytes = field(repr=False)
+    expires_at: datetime
+    sign_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewPasskey:
+    """What a device has made, and the proof of it."""
+
+    credential_id: bytes = field(repr=False)
+    public_key: bytes = field(repr=False)
+    proof: Proof
+
+
+class PasskeyCeremonies:
+    """Asks and verifies; keeps nothing."""
+
+    def __init__(self, vault: Vault, clock: Clock) -> None:
+        self._vault = vault
+        self._clock = clock
+
+    def registration(self, user: User, party: RelyingParty, known: list[Passkey], bound_to: str) -> dict[str, Any]:
+        """What ``navigator.credentials.create`` is called with, as JSON; ``known`` devices make no second one."""
+        options = generate_registration_options(
+            rp_id=party.host,
+            rp_name=_NAME,
+            user_id=user.id.bytes,
+            user_name=user.name,
+            challenge=self._challenge(Ceremony.REGISTER, party, bound_to),
+            timeout=_MILLISECONDS,
+            attestation=AttestationConveyancePreference.NONE,
+            authenticator_selection=AuthenticatorSelectionCriteria(
+                resident_key=ResidentKeyRequirement.REQUIRED, user_verification=_VERIFIED
+            ),
+            exclude_credentials=[PublicKeyCredentialDescriptor(id=one.credential_id) for one in known],
+        )
+        return options_to_json_dict(options)
+
+    def sign_in(self, party: RelyingParty, bound_to: str) -> dict[str, Any]:
+        """What ``navigator.credentials.get`` is called with, as JSON; the device knows whose passkeys it has."""
+        challenge = self._challenge(Ceremony.SIGN_IN, party, bound_to)
+        options = generate_authentication_options(
+            rp_id=party.host, challenge=challenge, timeout=_MILLISECONDS, user_verification=_VERIFIED
+        )
+        return options_to_json_dict(options)
+
+    def made(self, answer: str, party: RelyingParty, bound_to: str) -> NewPasskey:
+        """The passkey that a device has made. Raises Unauthenticated."""
+        try:
+            credential = parse_registration_credential_json(_bounded(answer))
+            challenge = parse_client_data_json(credential.response.client_data_json).challenge
+            ends = self._ends(challenge, Ceremony.REGISTER, party, bound_to)
+            found = verify_registration_response(
+                credential=credential,
+                expected_challenge=challenge,
+                expected_rp_id=party.host,
+                expected_origin=party.origin,
+                require_user_verification=True,
+            )
+        except Unauthenticated:
+            raise
+        except Exception as cause:  # the parsers of foreign bytes raise whatever those cause
+            raise Unauthenticated(_WRONG, action="Try again.") from cause
+        proof = Proof(challenge[:_NONCE], ends, found.sign_count)
+        return NewPasskey(found.credential_id, found.credential_public_key, proof)
+
+    def claimed(self, answer: str) -> bytes:
+        """Which passkey an answer says it is of. Raises Unauthenticated."""
+        try:
+            return parse_authentication_credential_json(_bounded(answer)).raw_id
+        except Unauthenticated:
+            raise
+        except Exception as cause:
+            raise Unauthenticated(_WRONG, action=_AGAIN) from cause
+
+    def proven(self, answer: str, passkey: Passkey, party: RelyingParty, bound_to: str) -> Proof:
+        """That the owner of a passkey has answered. Raises Unauthenticated."""
+        try:
+            credential = parse_authentication_credential_json(_bounded(answer))
+            challenge = parse_client_data_json(credential.response.client_data_json).challenge
+            ends = self._ends(challenge, Ceremony.SIGN_IN, party, bound_to)
+            found = verify_authentication_response(
+                credential=credential,
+                expected_challenge=challenge,
+                expected_rp_id=party.host,
+                expected_origin=party.origin,
+                credential_public_key=passkey.public_key,
+                credential_current_sign_count=passkey.sign_count,
+                require_user_verification=True,
+            )
+        except Unauthenticated:
+            raise
+        except Exception as cause:
+            raise Unauthenticated(_WRONG, action=_AGAIN) from cause
+        if credential.response.user_handle != passkey.user_id.bytes:
+            raise Unauthenticated(_WRONG, action=_AGAIN)
+        return Proof(challenge[:_NONCE], ends, found.new_sign_count)
+
+    def _challenge(self, ceremony: Ceremony, party: RelyingParty, bound_to: str) -> bytes:
+        ends = int((self._clock.now() + _VALID).timestamp())
+        head = secrets.token_bytes(_NONCE) + ends.to_bytes(_EXPIRY, "big")
+        return head + self._seal(head, ceremony, party, bound_to)
+
+    def _seal(self, head: bytes, ceremony: Ceremony, party: RelyingParty, bound_to: str) -> bytes:
+        return self._vault.fingerprint(f"challenge {ceremony} {party.origin} {bound_to} {head.hex()}")
+
+    def _ends(self, challenge: bytes, ceremony: Ceremony, party: RelyingParty, bound_to: str) -> datetime:
+        """When a challenge of ours ends. Raises Unauthenticated when it is not, or has ended."""
+        head = challenge[: _NONCE + _EXPIRY]
+        ours = compare_digest(challenge[len(head) :], self._seal(head, ceremony, party, bound_to))
+        if len(challenge) != _CHALLENGE or not ours:
+            raise Unauthenticated(_WRONG, action=_AGAIN)
+        ends = datetime.fromtimestamp(int.from_bytes(head[_NONCE:], "big"), UTC)
+        if ends <= self._clock.now():
+            raise Unauthenticated("This took too long.", action=_AGAIN)
+        return ends
+
+
+def _bounded(answer: str) -> str:
+    if not answer or len(answer) > _ANSWER_MAX:
+        raise Unauthenticated(_WRONG, action=_AGAIN)
+    return answer
