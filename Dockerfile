@@ -10,7 +10,9 @@ RUN python scripts/runtime_lock.py >runtime.lock \
     && python -m venv /opt/sluicegate \
     && /opt/sluicegate/bin/pip install --require-hashes -r runtime.lock
 # The program that builds the wheel has its pin and hashes from the same lock.
-RUN python -m venv /opt/build && /opt/build/bin/pip install --require-hashes -r requirements.lock
+RUN python scripts/runtime_lock.py --build >build.lock \
+    && python -m venv /opt/build \
+    && /opt/build/bin/pip install --require-hashes -r build.lock
 COPY src src
 RUN /opt/build/bin/hatchling build -t wheel \
     && /opt/sluicegate/bin/pip install --no-deps dist/*.whl \

@@ -1,4 +1,8 @@
-"""Prints the part of requirements.lock that running Sluicegate needs, hashes included; with --sbom, as CycloneDX JSON.
+"""Prints the part of requirements.lock that running Sluicegate needs, hashes included.
+
+    python scripts/runtime_lock.py          # for pip and uv
+    python scripts/runtime_lock.py --build  # the part that building its wheel needs
+    python scripts/runtime_lock.py --sbom   # the first part as CycloneDX JSON
 
 The lock says behind each package who asked for it; what only tests and documentation ask for is left out.
 """
@@ -11,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 DIRECT = "sluicegate (pyproject.toml)"
+BUILDER = "hatchling"
 
 
 def entries() -> dict[str, tuple[str, set[str]]]:
@@ -24,11 +29,11 @@ def entries() -> dict[str, tuple[str, set[str]]]:
     return found
 
 
-def runtime() -> dict[str, str]:
-    """The lock's lines of each package that is needed at run time."""
-    everything, needed = entries(), set()
+def asked_by(first: str) -> dict[str, str]:
+    """The lock's lines of ``first``, where it is a package, and of all that it asks for."""
+    everything, needed = entries(), {first}
     while True:
-        more = {name for name, (_, askers) in everything.items() if askers & (needed | {DIRECT})} - needed
+        more = {name for name, (_, askers) in everything.items() if askers & needed} - needed
         if not more:
             return {name: block for name, (block, _) in everything.items() if name in needed}
         needed |= more
@@ -40,7 +45,7 @@ def bill_of_materials() -> dict[str, object]:
     product = {"type": "application", "name": project["name"], "version": project["version"],
                "bom-ref": f"pkg:pypi/{project['name']}@{project['version']}"}  # fmt: skip
     components = []
-    for name, block in runtime().items():
+    for name, block in asked_by(DIRECT).items():
         version = re.match(r"[^=]+==([^\s;\\]+)", block)[1]
         purl = f"pkg:pypi/{name}@{version}"
         hashes = [{"alg": "SHA-256", "content": digest} for digest in re.findall(r"sha256:([0-9a-f]{64})", block)]
@@ -54,4 +59,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--sbom"]:
         print(json.dumps(bill_of_materials(), indent=1))
     else:
-        print("".join(runtime().values()), end="")
+        print("".join(asked_by(BUILDER if sys.argv[1:] == ["--build"] else DIRECT).values()), end="")

@@ -136,3 +136,7 @@ def test_the_lock_for_running_is_whole_and_holds_no_test_tools():
     )
     assert {part["name"] for part in bill["components"]} == names
     assert all(part["hashes"] for part in bill["components"])
+    build = subprocess.run((*script, "--build"), capture_output=True, text=True, check=True, timeout=60).stdout
+    builders = set(re.findall(r"(?m)^([a-z0-9-]+)==", build))
+    assert {"hatchling", "pathspec"} <= builders, "what makes the wheel, pinned as well"
+    assert builders.isdisjoint(names - {"packaging"}), "and nothing else"
