@@ -38,6 +38,26 @@ def test_only_configured_proxies_are_believed(peer: str, forwarded: list[str], c
     assert TrustedProxies.parse(PROXIES).client_of(peer, forwarded) == client
 
 
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "told"),
+    [
+        ("203.0.113.5", [], True),
+        ("203.0.113.5", ["unknown"], True),
+        ("10.1.2.3", ["198.51.100.1"], True),
+        ("10.1.2.3", ["unknown, 198.51.100.1"], True),
+        ("10.1.2.3", ["10.9.9.9"], True),
+        ("10.1.2.3", [], False),
+        ("10.1.2.3", [""], False),
+        ("10.1.2.3", ["198.51.100.1, unknown"], False),
+        ("10.1.2.3", ["unknown, 10.9.9.9"], False),
+    ],
+)
+def test_a_proxy_that_does_not_say_whom_it_speaks_for_is_nobodys_address(
+    peer: str, forwarded: list[str], told: bool
+) -> None:
+    assert TrustedProxies.parse(PROXIES).tells_client_of(peer, forwarded) is told
+
+
 def test_nobody_is_trusted_by_default() -> None:
     assert not TrustedProxies.parse("")
     assert TrustedProxies.parse(" , ").client_of("127.0.0.1", ["1.2.3.4"]) == "127.0.0.1"

@@ -7,11 +7,12 @@ from typing import Final
 from sluicegate.core.errors import InvalidInput
 from sluicegate.web.asgi import Application, Receive, Scope, Send, header, header_lines
 
-__all__ = ["RealPeer", "TrustedProxies"]
+__all__ = ["RealPeer", "TrustedProxies", "caller_address"]
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _HOPS_MAX: Final = 32
+_UNTOLD: Final = "sluicegate.caller_untold"
 _SCHEMES: Final = frozenset({"http", "https"})
 
 
@@ -56,18 +57,25 @@ class TrustedProxies:
         Whatever stands left of that address was written by somebody we do not trust. Something that is no address ends
         the walk: then the last proxy's own address counts.
         """
+        return self._walk(peer, forwarded_for)[0]
+
+    def tells_client_of(self, peer: str, forwarded_for: Sequence[str]) -> bool:
+        """Whether ``client_of`` is the caller; else it is a proxy that did not say whom it speaks for."""
+        return self._walk(peer, forwarded_for)[1]
+
+    def _walk(self, peer: str, forwarded_for: Sequence[str]) -> tuple[str, bool]:
         if not self.trusts(peer):
-            return peer
+            return peer, True
         hops = [hop.strip() for line in forwarded_for for hop in line.split(",")]
         client = peer
         for hop in reversed(hops[-_HOPS_MAX:]):
             address = _address(hop)
             if address is None:
-                break
+                return client, False
             client = str(address)
             if not self.trusts(client):
                 break
-        return client
+        return client, bool(hops)
 
 
 class RealPeer:
@@ -81,12 +89,23 @@ class RealPeer:
         """Serves the request as the real client's."""
         peer = scope.get("client")
         if scope["type"] == "http" and self._proxies and peer and self._proxies.trusts(peer[0]):
-            client = self._proxies.client_of(peer[0], header_lines(scope, b"x-forwarded-for"))
+            forwarded = header_lines(scope, b"x-forwarded-for")
+            client = self._proxies.client_of(peer[0], forwarded)
+            scope[_UNTOLD] = not self._proxies.tells_client_of(peer[0], forwarded)
             scope["client"] = (client, peer[1] if client == peer[0] else 0)
             scheme = (header(scope, b"x-forwarded-proto") or "").strip().lower()
             if scheme in _SCHEMES:
                 scope["scheme"] = scheme
         await self._app(scope, receive, send)
+
+
+def caller_address(scope: Scope) -> str | None:
+    """The caller's address where something is decided by it; None when a trusted proxy did not tell it.
+
+    The proxy's own address, which stands in ``scope`` then, would let in whom a deny list shuts out.
+    """
+    client = scope.get("client")
+    return None if client is None or scope.get(_UNTOLD) else client[0] or None
 
 
 def _address(text: str) -> _Address | None:

@@ -1,11 +1,12 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from tests.databases import fresh_database
 from tests.surfaces.serving import serving
 
 from sluicegate.core.accounts import Account, AccountState, Credential, token_kind
@@ -33,6 +34,7 @@ from sluicegate.surfaces.gateway.admission import Admission
 from sluicegate.surfaces.gateway.application import BASE, GatewayApplication
 from sluicegate.surfaces.gateway.description import describe
 from sluicegate.surfaces.gateway.proxy import RawProxy
+from sluicegate.web.asgi import Application
 from sluicegate.web.limits import BoundedBody
 from sluicegate.web.peer import RealPeer, TrustedProxies
 
@@ -91,6 +93,7 @@ class Stage:
     twins: Twins
     client: httpx.AsyncClient
     listed: "Listed"
+    app: Application
     addon: str = ""
     secret: str = ""
     upstream: str = ""
@@ -142,11 +145,8 @@ class Stage:
 
 @pytest.fixture(scope="package")
 async def shared(server: Connector, vault: AesVault) -> AsyncIterator[Database]:
-    name = f"gateway_{uuid4().hex}"
-    await _administer(server, f"CREATE DATABASE {name} TEMPLATE sluicegate_template")
-    async with open_at(replace(server, database=name), vault) as database:
+    async with fresh_database(server, "gateway") as connector, open_at(connector, vault) as database:
         yield database
-    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -182,17 +182,10 @@ async def stage(shared: Database, vault: AesVault, allowance: RateAllowance) -> 
             serving(RealPeer(BoundedBody(app, limit=64 * 1024 * 1024), TrustedProxies()))
         )
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
-        stage = Stage(url, gateway, shared, vault, UserService(shared.transactions, clock), keys, twins, client, listed)
+        users = UserService(shared.transactions, clock)
+        stage = Stage(url, gateway, shared, vault, users, keys, twins, client, listed, app)
         stage.addon = f"addon-{uuid4().hex[:8]}"
         _, secret = await gateway.addons.apply(stage.addon)
         await gateway.addons.decide(stage.addon, AddonState.APPROVED)
         stage.secret = secret.reveal()
         yield stage
-
-
-async def _administer(server: Connector, statement: str) -> None:
-    connection = await server.connect()
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

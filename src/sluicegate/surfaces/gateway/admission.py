@@ -15,6 +15,7 @@ from sluicegate.services.gateway_fanout import Target
 from sluicegate.services.gateway_limits import GatewayLimits
 from sluicegate.surfaces.gateway.headers import addon_claim, caller_claim, requested_providers
 from sluicegate.web.asgi import Scope
+from sluicegate.web.peer import caller_address
 
 __all__ = ["Admission", "Visitor"]
 
@@ -76,7 +77,7 @@ class Admission:
         else:
             caller = await self._counting(visitor, lambda: self._access.caller(claim.proxy_key or ""))
             visitor.user_id, visitor.key_id = caller.key.user_id, caller.key.id
-            verdict = judge(caller.rules, key_id=caller.key.id, addon=visitor.addon, address=visitor.address or None)
+            verdict = judge(caller.rules, key_id=caller.key.id, addon=visitor.addon, address=caller_address(scope))
             if verdict.problem is not None:
                 raise GatewayRefused(verdict.problem, verdict.words)
             self._limits.key(str(caller.key.id))

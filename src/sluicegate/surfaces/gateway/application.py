@@ -257,7 +257,7 @@ def _measured(call: _Call, answer: _Answer, total: float) -> list[tuple[bytes, b
 
 def _audited(outcome: _Outcome, call: _Call) -> AuditedProvider:
     problem: Problem | None = problem_of(outcome.error, str(call.id)) if outcome.error else None
-    upstream_code = outcome.error.upstream_code[:60] if isinstance(outcome.error, UpstreamError) else ""
+    upstream_code = _printable(outcome.error.upstream_code[:60]) if isinstance(outcome.error, UpstreamError) else ""
     return AuditedProvider(
         provider=outcome.target.slug,
         status=problem.status if problem else 200,
@@ -281,9 +281,12 @@ def _shown_path(call: _Call) -> str:
     for secret in (*call.visitor.presented, *presented_credentials(call.scope)):
         path = path.replace(secret, "[REDACTED]")
     path = _OUR_KEYS.sub("[REDACTED]", path)
-    if not path.isprintable():
-        path = "".join(character if character.isprintable() else "?" for character in path)
-    return path[:_AUDITED_PATH_MAX]
+    return _printable(path[:_AUDITED_PATH_MAX])
+
+
+def _printable(text: str) -> str:
+    """Without NUL and other characters that the audit could not keep, or whoever reads it could not see."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
 
 
 async def _send(send: Send, answer: _Answer) -> None:
