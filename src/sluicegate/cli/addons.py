@@ -39,7 +39,7 @@ def create(
 
 
 @app.command("list")
-def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
+def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Lists all add-ons."""
 
     async def work(installation: "Installation") -> list[dict[str, str]]:

@@ -30,11 +30,11 @@ Refused = Annotated[bool, typer.Option("--refused", help="Only calls that were r
 def list_(
     user: Person = None,
     addon: AddonSlug = None,
-    refused: Refused = False,  # noqa: FBT002
+    refused: Refused = False,
     limit: Annotated[int, typer.Option(min=1, max=_PAGE, help="How many.")] = 50,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Lists calls, newest first."""
 
@@ -56,7 +56,7 @@ def list_(
 def export(
     user: Person = None,
     addon: AddonSlug = None,
-    refused: Refused = False,  # noqa: FBT002
+    refused: Refused = False,
     days: Annotated[int, typer.Option(min=1, max=3_660, help="How far back.")] = 90,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,

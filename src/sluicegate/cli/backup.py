@@ -24,7 +24,7 @@ PassphraseFile = Annotated[
 
 def backup(
     file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
-    files: Annotated[bool, typer.Option("--files", help="Put the stored files in as well.")] = False,  # noqa: FBT002
+    files: Annotated[bool, typer.Option("--files", help="Put the stored files in as well.")] = False,
     passphrase_file: PassphraseFile = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -44,7 +44,7 @@ def backup(
 
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that 'sluicegate backup' wrote.")],
-    replace: Annotated[  # noqa: FBT002 - a flag of the command line
+    replace: Annotated[
         bool, typer.Option("--replace", help="Replace the installation that is there; it is gone then.")
     ] = False,
     passphrase_file: PassphraseFile = None,

@@ -21,7 +21,7 @@ _UNSET = "no blocklist is set; name a file or URL in SLUICEGATE_BLOCKLIST"
 
 
 @app.command("list")
-def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
+def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Shows the list in force: where it is from, how many rules it has, and the lines that cannot be read."""
 
     async def work(installation: "Installation") -> BlocklistCopy | None:
@@ -31,7 +31,7 @@ def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json
 
 
 @app.command()
-def reload(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
+def reload(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Reads the file or URL again at once; a running server takes the new list within seconds."""
 
     async def work(installation: "Installation") -> BlocklistCopy | None:

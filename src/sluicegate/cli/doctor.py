@@ -16,7 +16,7 @@ from sluicegate.settings import Settings
 __all__ = ["doctor"]
 
 
-def doctor(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
+def doctor(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Explains what is set and what is wrong; leaves with 1 when something is."""
     from sluicegate.wiring.findings import machine_findings
 

@@ -26,7 +26,7 @@ def trace(
     user: UserName = "home",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Tells every decision about a job: who was asked, what was said, how long it took, by which rule."""
 
@@ -49,7 +49,7 @@ def simulate(
     user: UserName = "home",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Tells what a submit would do, without making a job or a transfer."""
 

@@ -47,7 +47,7 @@ def list_(
     user: UserName = "home",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002 - a flag of the command line
+    json: Json = False,
 ) -> None:
     """Lists a user's feeds with what went wrong the last time."""
 
@@ -76,7 +76,7 @@ def list_(
 
 
 @app.command()
-def poll(feed: FeedId, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
+def poll(feed: FeedId, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Polls a feed now and prints the counts."""
 
     async def work(installation: "Installation") -> dict[str, Any]:

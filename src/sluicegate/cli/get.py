@@ -38,13 +38,13 @@ _UPLOAD_MAX = 64 << 20
 def get(
     source: Annotated[str, typer.Argument(help="A magnet, info hash, http(s) link, or a .torrent or .nzb file.")],
     to: Annotated[str, typer.Option("--to", help="Folder to put the files in, or s3://bucket/folder.")] = ".",
-    media: Annotated[  # noqa: FBT002 - a flag of the command line
+    media: Annotated[
         bool, typer.Option("--media", help="The link is a page: fetch the video or audio that it shows.")
     ] = False,
     user: UserName = "home",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002 - a flag of the command line
+    json: Json = False,
 ) -> None:
     """Submits a source, shows its progress, and puts the finished files into a folder or a bucket of yours.
 

@@ -31,7 +31,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 25,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002 - a flag of the command line
+    json: Json = False,
 ) -> None:
     """Lists jobs, newest first."""
 
@@ -53,7 +53,7 @@ def show(
     user: UserName = "home",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Shows one job: its files, and why it is where it is."""
 
@@ -81,7 +81,7 @@ def show(
 def remove(
     job: JobId,
     user: UserName = "home",
-    at_provider: Annotated[  # noqa: FBT002
+    at_provider: Annotated[
         bool, typer.Option("--at-provider", help="The provider's copy goes as well, when it cannot be brought back.")
     ] = False,
     data_dir: DataDir = None,

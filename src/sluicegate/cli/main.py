@@ -61,7 +61,7 @@ app.add_typer(webhooks.app, name="webhooks")
 
 @app.callback(invoke_without_command=True)
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,  # noqa: FBT002
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     """Turns magnets, torrents, links and media pages into files you can stream or keep."""
     if version:

@@ -48,7 +48,7 @@ def deny(
 
 
 @app.command("list")
-def list_(user: UserName, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
+def list_(user: UserName, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Lists a user's rules."""
 
     async def work(installation: "Installation") -> list[dict[str, str | None]]:

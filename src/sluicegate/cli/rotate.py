@@ -18,7 +18,7 @@ _LOCK = "rotation.lock"
 
 
 def rotate_master_key(
-    end_links: Annotated[  # noqa: FBT002 - a flag of the command line
+    end_links: Annotated[
         bool, typer.Option("--end-links", help="End signed links and tokens too; restart the servers afterwards.")
     ] = False,
     data_dir: DataDir = None,

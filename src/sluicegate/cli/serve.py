@@ -18,7 +18,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to serve on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="8787")] = None,
     role: Annotated[Role | None, typer.Option(help="What this process does.", show_default="all")] = None,
-    sandbox: Annotated[  # noqa: FBT002 - a flag of the command line
+    sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Run the provider sandbox and talk to it instead of the providers.")
     ] = False,
     data_dir: DataDir = None,

@@ -24,7 +24,7 @@ def show(
     user: UserName = DEFAULT_USER,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002 - a flag of the command line
+    json: Json = False,
 ) -> None:
     """Shows how the last look at each account went, what is missing there, and what the brake holds."""
 
@@ -39,7 +39,7 @@ def now(
     user: UserName = DEFAULT_USER,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Asks all accounts now, and shows what came of it."""
 

@@ -52,10 +52,10 @@ def add(
         str | None, typer.Option(help="https://s3.eu-west-1.amazonaws.com; needed for s3, oss.")
     ] = None,
     region: Annotated[str | None, typer.Option(help="Needed for s3; 'auto' for Cloudflare R2.")] = None,
-    sas: Annotated[bool, typer.Option("--sas", help="The secret is a shared access signature (Azure).")] = False,  # noqa: FBT002
+    sas: Annotated[bool, typer.Option("--sas", help="The secret is a shared access signature (Azure).")] = False,
     folder_prefix: Annotated[str | None, typer.Option(help="Put before every key, as it is.")] = None,
     base_folder: Annotated[str | None, typer.Option(help="Top-level folder; 'videos' unless named.")] = None,
-    default: Annotated[bool, typer.Option("--default", help="Media jobs deliver here.")] = False,  # noqa: FBT002
+    default: Annotated[bool, typer.Option("--default", help="Media jobs deliver here.")] = False,
     user: UserName = DEFAULT_USER,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -87,7 +87,7 @@ def list_(
     user: UserName = DEFAULT_USER,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Lists buckets without their secrets."""
 

@@ -33,7 +33,7 @@ def create(
 
 
 @app.command("list")
-def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
+def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Lists the users."""
 
     async def work(installation: "Installation") -> list[dict[str, str]]:
@@ -55,8 +55,8 @@ Subject = Annotated[str, typer.Option(help="Who it is there (sub).")]
 @app.command()
 def remove(
     name: Name,
-    keep_files: Annotated[bool, typer.Option("--keep-files", help="Leave stored files where they are.")] = False,  # noqa: FBT002
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002
+    keep_files: Annotated[bool, typer.Option("--keep-files", help="Leave stored files where they are.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -82,7 +82,7 @@ def limit(
     max_size_gb: Annotated[float | None, typer.Option(help="Largest single file in GiB; 0 for no limit.")] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Sets what a user may use up, and shows it; what is not named stays as it is."""
 
@@ -148,7 +148,7 @@ def _height(value: str | None, old: str | None) -> str | None:
 @app.command()
 def invite(
     name: Annotated[str | None, typer.Argument(help="A user who is there; none for somebody new.")] = None,
-    admin: Annotated[bool, typer.Option("--admin", help="May use the operator's pages.")] = False,  # noqa: FBT002
+    admin: Annotated[bool, typer.Option("--admin", help="May use the operator's pages.")] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:

@@ -22,7 +22,7 @@ _Endpoint = Annotated[UUID | None, typer.Option("--endpoint", help="An endpoint;
 @app.command()
 def secret(
     user: UserName,
-    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one; the old one works for a day.")] = False,  # noqa: FBT002
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one; the old one works for a day.")] = False,
     endpoint: _Endpoint = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -38,7 +38,7 @@ def secret(
 
 
 @app.command("list")
-def list_(user: UserName, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
+def list_(user: UserName, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Lists a user's endpoints."""
 
     async def work(installation: "Installation") -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def log(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Rows.")] = 50,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Lists deliveries, newest first."""
 

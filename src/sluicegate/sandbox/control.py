@@ -240,7 +240,7 @@ class Control:
         self._world.keep_faults()
         return self._faults(request)
 
-    def _faults(self, request: Request) -> Answer:  # noqa: ARG002 - every handler has this shape
+    def _faults(self, request: Request) -> Answer:
         return Answer.json({"items": self._world.faults.open})
 
     def _drive_clock(self, request: Request) -> Answer:
@@ -257,7 +257,7 @@ class Control:
         self._world.keep_clock()
         return self._clock(request)
 
-    def _clock(self, request: Request) -> Answer:  # noqa: ARG002
+    def _clock(self, request: Request) -> Answer:
         return Answer.json({"now": self._world.clock.now(), "rate": self._world.clock.rate})
 
     def _switch_limits(self, request: Request) -> Answer:
@@ -268,7 +268,7 @@ class Control:
         self._world.keep_limits()
         return self._limits(request)
 
-    def _limits(self, request: Request) -> Answer:  # noqa: ARG002
+    def _limits(self, request: Request) -> Answer:
         enabled = self._world.limits.enabled
         return Answer.json({"items": [{"provider": name, "enabled": enabled(name)} for name in HOUSE_NAMES]})
 

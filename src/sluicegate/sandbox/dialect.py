@@ -133,15 +133,15 @@ class Dialect(ABC):
         """The answer to a known path with another verb."""
         return self.unknown_path(request)
 
-    def rates(self, request: Request) -> Iterable[Rate]:  # noqa: ARG002
+    def rates(self, request: Request) -> Iterable[Rate]:
         """The limits that a request counts against before it is handled."""
         return ()
 
-    def finished(self, answer: Answer, request: Request, account: Account | None) -> Answer:  # noqa: ARG002
+    def finished(self, answer: Answer, request: Request, account: Account | None) -> Answer:
         """The answer with what the provider puts on every one (headers)."""
         return answer
 
-    def doubled_error(self, fault: Fault, request: Request) -> Answer | None:  # noqa: ARG002
+    def doubled_error(self, fault: Fault, request: Request) -> Answer | None:
         """The error that a ``doubled`` fault with an error status shows twice; None doubles the real answer."""
         return None
 

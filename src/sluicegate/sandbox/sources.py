@@ -69,7 +69,7 @@ def read_torrent(data: bytes) -> Submitted | None:
 
 def hash_of_torrent(info: bytes, *, v2_only: bool = False) -> str:
     """The 40-hex hash of an encoded info dictionary; truncated SHA-256 for v2-only torrents (BEP 52)."""
-    return hashlib.sha256(info).hexdigest()[:40] if v2_only else hashlib.sha1(info).hexdigest()  # noqa: S324
+    return hashlib.sha256(info).hexdigest()[:40] if v2_only else hashlib.sha1(info, usedforsecurity=False).hexdigest()
 
 
 def is_nzb(data: bytes) -> bool:
@@ -79,7 +79,7 @@ def is_nzb(data: bytes) -> bool:
 
 def nzb_source(data: bytes) -> str:
     """The source name of an uploaded NZB, for ``World.content``."""
-    return "nzb:" + hashlib.sha1(data).hexdigest()  # noqa: S324
+    return "nzb:" + hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
 
 def _info_span(data: bytes) -> tuple[int, int]:

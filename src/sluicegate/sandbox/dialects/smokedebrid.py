@@ -72,21 +72,21 @@ class SmokeDebrid(Dialect):
         """A bearer token only."""
         return request.bearer
 
-    def refusal(self, account: Account | None, token: str) -> Answer | None:  # noqa: ARG002
+    def refusal(self, account: Account | None, token: str) -> Answer | None:
         """Any token will do, none will not."""
         return None if account else _error(*_FAULTS[FaultKind.BAD_TOKEN])
 
-    def rates(self, request: Request) -> Iterable[Rate]:  # noqa: ARG002
+    def rates(self, request: Request) -> Iterable[Rate]:
         """One limit for everything."""
         return (_RATE,)
 
-    def over_limit(self, refusal: Refusal, request: Request) -> Answer:  # noqa: ARG002
+    def over_limit(self, refusal: Refusal, request: Request) -> Answer:
         """Status 429 with ``Retry-After``."""
         answer = _error(*_FAULTS[FaultKind.RATE_LIMITED])
         answer.headers.append(("retry-after", str(self.world.clock.wall_seconds(refusal.wait))))
         return answer
 
-    def fault(self, fault: Fault, request: Request) -> Answer:  # noqa: ARG002
+    def fault(self, fault: Fault, request: Request) -> Answer:
         """Every error has a status and a code of its own."""
         answer = _error(*_FAULTS[fault.fault])
         if fault.fault is FaultKind.RATE_LIMITED and fault.seconds:
@@ -245,6 +245,6 @@ class SmokeDebrid(Dialect):
         known = [found for text in hashes if (found := read_hash(str(text)))]
         return Answer.json({"cached": {one: self.name in self.world.content(one).cached_on for one in known}})
 
-    def hosts(self, call: Call) -> Answer:  # noqa: ARG002
+    def hosts(self, call: Call) -> Answer:
         """Hosters that are sure to work; other links are taken too."""
         return Answer.json({"hosts": [{"name": host.name, "domains": host.domains} for host in self.world.hosts()]})

@@ -68,11 +68,11 @@ class AllDebrid(Dialect):
         """Errors of keys, at status 200."""
         return self._door.refusal(account, token)
 
-    def rates(self, request: Request) -> Iterable[Rate]:  # noqa: ARG002
+    def rates(self, request: Request) -> Iterable[Rate]:
         """12 a second and 600 a minute, for everything."""
         return _RATES
 
-    def over_limit(self, refusal: Refusal, request: Request) -> Answer:  # noqa: ARG002
+    def over_limit(self, refusal: Refusal, request: Request) -> Answer:
         """Status 429 from the server in front, without a header that tells more."""
         return Answer.text("Too Many Requests\n", 429)
 
@@ -91,7 +91,7 @@ class AllDebrid(Dialect):
             return refusal("404" if fault.status == 404 else "DISCONTINUED")
         return _exhausted(fault.fault, request)
 
-    def unknown_path(self, request: Request) -> Answer:  # noqa: ARG002
+    def unknown_path(self, request: Request) -> Answer:
         """Status 404, with that number as the code."""
         return refusal("404", 404)
 

@@ -209,12 +209,12 @@ class Links:
             shown[host.id] = {**about, "regexp": regexp, "regexps": shapes, "status": True}
         return shown
 
-    def domains(self, call: Call) -> Answer:  # noqa: ARG002 - every handler has this shape
+    def domains(self, call: Call) -> Answer:
         """Main and other domains in one list."""
         hosts = [domain for host in self._world.hosts() for domain in host.domains]
         return success({"hosts": hosts, "streams": [_PORTAL], "redirectors": [_SHORTENER]})
 
-    def priority(self, call: Call) -> Answer:  # noqa: ARG002
+    def priority(self, call: Call) -> Answer:
         """Which host to prefer, 1 first."""
         return success({"hosts": {host.id: place for place, host in enumerate(self._world.hosts(), 1)}})
 

@@ -86,7 +86,7 @@ class Magnets:
 
     # Status
 
-    def retired_status(self, call: Call) -> Answer:  # noqa: ARG002 - every handler has this shape
+    def retired_status(self, call: Call) -> Answer:
         """The v4 shape with a flat link list answers no more."""
         raise refuse("DISCONTINUED")
 

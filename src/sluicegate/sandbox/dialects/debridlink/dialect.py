@@ -72,7 +72,7 @@ class DebridLink(Dialect):
         """A bearer token, or ``access_token`` of the query."""
         return request.bearer or request.query.get("access_token")
 
-    def refusal(self, account: Account | None, token: str) -> Answer | None:  # noqa: ARG002
+    def refusal(self, account: Account | None, token: str) -> Answer | None:
         """Missing, wrong and dead tokens are one error."""
         if account is None:
             return problem("badToken")
@@ -91,7 +91,7 @@ class DebridLink(Dialect):
         most = int(words[1]) if len(words) > 2 and words[0] == "flood" and words[1].isdecimal() else _FLOOD
         return (Rate(_endpoint(request.path), max(1, most), _FLOOD_SECONDS, lock=_LOCK),)
 
-    def over_limit(self, refusal: Refusal, request: Request) -> Answer:  # noqa: ARG002
+    def over_limit(self, refusal: Refusal, request: Request) -> Answer:
         """Status 429, and no word about how long."""
         return problem("floodDetected")
 

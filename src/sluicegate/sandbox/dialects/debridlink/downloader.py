@@ -144,11 +144,11 @@ class Downloader:
         ]
         return success([{name: row[name] for name in row if not keys or name in keys} for row in rows])
 
-    def domains(self, call: Call) -> Answer:  # noqa: ARG002 - every handler has this shape
+    def domains(self, call: Call) -> Answer:
         """All domains of all hosts."""
         return success([domain for host in self._world.hosts() for domain in host.domains])
 
-    def shapes(self, call: Call) -> Answer:  # noqa: ARG002
+    def shapes(self, call: Call) -> Answer:
         """All patterns; deprecated in favour of ``hosts``."""
         return success([_shape(domain) for host in self._world.hosts() for domain in host.domains])
 

@@ -167,7 +167,7 @@ class Seedbox:
             raise refuse("badId")
         return found
 
-    def cached(self, call: Call) -> Answer:  # noqa: ARG002 - every handler has this shape
+    def cached(self, call: Call) -> Answer:
         """The check that was switched off in November 2024."""
         raise refuse("endpointDisabled")
 

@@ -69,11 +69,11 @@ class Premiumize(Dialect):
             return problem("permission_denied", "This account is locked.")
         return None
 
-    def over_limit(self, refusal: Refusal, request: Request) -> Answer:  # noqa: ARG002
+    def over_limit(self, refusal: Refusal, request: Request) -> Answer:
         """An error at status 200, without a wait."""
         return problem(*_TOO_MANY)
 
-    def fault(self, fault: Fault, request: Request) -> Answer:  # noqa: ARG002
+    def fault(self, fault: Fault, request: Request) -> Answer:
         """Errors at 200; what a server in front says (429, 404, 500) is no JSON."""
         if fault.fault is FaultKind.RATE_LIMITED:
             return _rate_limited(fault)
@@ -83,11 +83,11 @@ class Premiumize(Dialect):
             return Answer.html(404)
         return problem(*_ANSWERS[fault.fault])
 
-    def unknown_path(self, request: Request) -> Answer:  # noqa: ARG002
+    def unknown_path(self, request: Request) -> Answer:
         """A page."""
         return Answer.html(404)
 
-    def finished(self, answer: Answer, request: Request, account: Account | None) -> Answer:  # noqa: ARG002
+    def finished(self, answer: Answer, request: Request, account: Account | None) -> Answer:
         """Errors of the old generation have no code."""
         if account is None or not account.name.startswith(OLD) or b'"code"' not in answer.body:
             return answer

@@ -96,7 +96,7 @@ class Direct:
             "transcode_status": "good_as_is",
         }
 
-    def services(self, call: Call) -> Answer:  # noqa: ARG002 - every handler has this shape
+    def services(self, call: Call) -> Answer:
         """Hosters by what can be done with them; without a ``status``, without a key."""
         hosts = self._world.hosts()
         main = [host.domains[0] for host in hosts]

@@ -80,7 +80,7 @@ class Folders:
         found = [item for item in self._cloud.files(call.account) if wanted in item.name.lower()]
         return success(content=[self._entry(call, item) for item in found])
 
-    def upload_info(self, call: Call) -> Answer:  # noqa: ARG002 - every handler has this shape
+    def upload_info(self, call: Call) -> Answer:
         """The sandbox derives every byte it serves, so it keeps no uploads."""
         raise refuse("permission_denied", "Uploads of own files are not part of the sandbox.")
 

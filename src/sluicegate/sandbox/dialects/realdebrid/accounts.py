@@ -68,11 +68,11 @@ class AccountCalls:
             }
         )
 
-    def time(self, call: Call) -> Answer:  # noqa: ARG002
+    def time(self, call: Call) -> Answer:
         """Server time as text."""
         return Answer.text(self._now().strftime("%Y-%m-%d %H:%M:%S"))
 
-    def time_iso(self, call: Call) -> Answer:  # noqa: ARG002
+    def time_iso(self, call: Call) -> Answer:
         """Server time as ISO text."""
         return Answer.text(self._now().strftime("%Y-%m-%dT%H:%M:%S%z"))
 
@@ -84,7 +84,7 @@ class AccountCalls:
         self._world.keep_record(call.account, "revoked", "token", value=True)
         return Answer(204)
 
-    def traffic(self, call: Call) -> Answer:  # noqa: ARG002
+    def traffic(self, call: Call) -> Answer:
         """Limited hosters only."""
         limited = {"bytes": 0, "links": 0, "type": "gigabytes", "extra": 0}
         return shown(
@@ -128,7 +128,7 @@ class AccountCalls:
         self._world.keep_record(call.account, "settings", name, value)
         return Answer(204)
 
-    def done(self, call: Call) -> Answer:  # noqa: ARG002
+    def done(self, call: Call) -> Answer:
         """Accepted, without effect in this world."""
         return Answer(204)
 

@@ -50,7 +50,7 @@ class RealDebrid(Dialect):
         """A bearer token, or ``auth_token`` in the query."""
         return request.bearer or request.query.get("auth_token")
 
-    def refusal(self, account: Account | None, token: str) -> Answer | None:  # noqa: ARG002
+    def refusal(self, account: Account | None, token: str) -> Answer | None:
         """Code 8 for nobody's token, 14 for a locked account."""
         if account is None:
             return error(8)
@@ -60,7 +60,7 @@ class RealDebrid(Dialect):
         """250 a minute over all; adding and selecting also 22 in ten seconds. Refused calls count."""
         return (_ALL, _WRITES) if request.path.startswith(_WRITE_PATHS) else (_ALL,)
 
-    def over_limit(self, refusal: Refusal, request: Request) -> Answer:  # noqa: ARG002
+    def over_limit(self, refusal: Refusal, request: Request) -> Answer:
         """Code 34 without ``Retry-After``."""
         return error(34)
 
@@ -73,7 +73,7 @@ class RealDebrid(Dialect):
             answer.headers.append(("retry-after", str(int(fault.seconds))))
         return answer
 
-    def doubled_error(self, fault: Fault, request: Request) -> Answer:  # noqa: ARG002
+    def doubled_error(self, fault: Fault, request: Request) -> Answer:
         """The 451 of an infringing file, which the service has been seen to write twice."""
         return error(35, fault.status)
 
@@ -81,7 +81,7 @@ class RealDebrid(Dialect):
         """Code 37 for the retired availability check, 3 for all else."""
         return error(37 if request.path.startswith("/rest/1.0/torrents/instantAvailability") else 3)
 
-    def wrong_method(self, request: Request) -> Answer:  # noqa: ARG002
+    def wrong_method(self, request: Request) -> Answer:
         """Code 4."""
         return error(4)
 
@@ -92,7 +92,7 @@ class RealDebrid(Dialect):
             request.headers = {**request.headers, "content-type": "application/x-www-form-urlencoded"}
         return super().answer(request, account)
 
-    def finished(self, answer: Answer, request: Request, account: Account | None) -> Answer:  # noqa: ARG002
+    def finished(self, answer: Answer, request: Request, account: Account | None) -> Answer:
         """``ETag`` on what was read, 304 when the caller has it already."""
         if request.method != "GET" or answer.status != 200:
             return answer

@@ -27,7 +27,7 @@ class HosterCalls:
             Route("GET", f"{root}/domains", self.domains, open=True),
         )
 
-    def hosts(self, call: Call) -> Answer:  # noqa: ARG002
+    def hosts(self, call: Call) -> Answer:
         """Hosters by main domain."""
         images = "https://fcdn.real-debrid.com/images/hosters"
         return shown(
@@ -42,7 +42,7 @@ class HosterCalls:
             }
         )
 
-    def status(self, call: Call) -> Answer:  # noqa: ARG002
+    def status(self, call: Call) -> Answer:
         """Hosters with their state."""
         now = stamp(self._world.clock.now())
         return shown(
@@ -60,15 +60,15 @@ class HosterCalls:
             }
         )
 
-    def patterns(self, call: Call) -> Answer:  # noqa: ARG002
+    def patterns(self, call: Call) -> Answer:
         """PHP-style patterns of file links."""
         return shown([_pattern(domain, r"\/.+") for domain in self._domains()])
 
-    def folder_patterns(self, call: Call) -> Answer:  # noqa: ARG002
+    def folder_patterns(self, call: Call) -> Answer:
         """PHP-style patterns of folder links."""
         return shown([_pattern(domain, r"\/(dir|folder)\/.+") for domain in self._domains()])
 
-    def domains(self, call: Call) -> Answer:  # noqa: ARG002
+    def domains(self, call: Call) -> Answer:
         """Every domain."""
         return shown(self._domains())
 

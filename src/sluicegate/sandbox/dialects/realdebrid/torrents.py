@@ -165,7 +165,7 @@ class TorrentCalls:
         """Running torrents and the most there may be."""
         return shown({"nb": len(self._world.active(call.account)), "limit": _SLOTS})
 
-    def available_hosts(self, call: Call) -> Answer:  # noqa: ARG002
+    def available_hosts(self, call: Call) -> Answer:
         """Where torrents can be stored; sizes in GB."""
         return shown([{"host": "real-debrid.com", "max_file_size": _SPLIT_GB}])
 

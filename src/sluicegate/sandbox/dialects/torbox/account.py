@@ -35,11 +35,11 @@ class AccountCalls:
             Route("GET", "/v1/api/webdl/hosters", self.hosters, open=True),
         )
 
-    def root(self, call: Call) -> Answer:  # noqa: ARG002
+    def root(self, call: Call) -> Answer:
         """Liveness."""
         return envelope(None, "TorBox is alive.")
 
-    def stats(self, call: Call) -> Answer:  # noqa: ARG002
+    def stats(self, call: Call) -> Answer:
         """Public figures; ``error`` is ``false`` here instead of null."""
         figures = {"total_users": 1, "total_servers": 1, "total_torrent_downloads": 0, "active_torrents": 0}
         return envelope(figures, "Stats retrieved successfully.", error=False)
@@ -79,7 +79,7 @@ class AccountCalls:
             data["settings"] = {"email_notifications": True, "seed_torrents": 1, "allow_zipped": True}
         return envelope(data, "Successfully retrieved your user information.")
 
-    def device_start(self, call: Call) -> Answer:  # noqa: ARG002
+    def device_start(self, call: Call) -> Answer:
         """A code of six digits that lives ten minutes; the sandbox's person uses it after ten world seconds."""
         device, code = self._world.code(20, "0123456789abcdef"), self._world.code(6, "0123456789")
         now = self._world.clock.now()

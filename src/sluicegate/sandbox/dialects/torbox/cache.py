@@ -69,7 +69,7 @@ class CacheCalls:
         """How a hash of that family is looked up: other hashes than torrents' are MD5s of links."""
         if family.kind is Kind.TORRENT:
             return lambda digest: self._world.content(digest) if is_hash(digest) else None
-        links = {hashlib.md5(link.encode()).hexdigest(): link for link in self._world.links()}  # noqa: S324
+        links = {hashlib.md5(link.encode(), usedforsecurity=False).hexdigest(): link for link in self._world.links()}
         return lambda digest: self._world.content(links[digest]) if digest in links else None
 
 

@@ -114,7 +114,7 @@ class ControlCalls:
             raise refuse("INVALID_HASH")
         return envelope(_described(self._world.content(info_hash)), "Torrent info retrieved.")
 
-    def magnet_to_file(self, call: Call) -> Answer:  # noqa: ARG002
+    def magnet_to_file(self, call: Call) -> Answer:
         """Switched off: a world without pieces has no ``.torrent`` files."""
         raise refuse("TEMPORARILY_DISABLED")
 

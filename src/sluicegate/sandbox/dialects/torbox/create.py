@@ -105,7 +105,7 @@ class CreateCalls:
     def _nzb(upload: Upload, name: str) -> _Order:
         if not is_nzb(upload.data):
             raise refuse("BOZO_NZB")
-        md5 = hashlib.md5(upload.data).hexdigest()  # noqa: S324 - the provider's hash of an NZB
+        md5 = hashlib.md5(upload.data, usedforsecurity=False).hexdigest()  # the provider's hash of an NZB
         name = name or upload.filename.removesuffix(".nzb")
         return _Order(_USENET, nzb_source(upload.data), name, extra={"md5": md5})
 
@@ -200,7 +200,7 @@ class CreateCalls:
     def _hash(self, order: _Order) -> str:
         if order.family.kind is Kind.TORRENT:
             return order.source
-        return str(order.extra.get("md5") or hashlib.md5(order.source.encode()).hexdigest())  # noqa: S324
+        return str(order.extra.get("md5") or hashlib.md5(order.source.encode(), usedforsecurity=False).hexdigest())
 
 
 def _is_link(text: str) -> bool:

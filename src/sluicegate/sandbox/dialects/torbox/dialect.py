@@ -62,7 +62,7 @@ class TorBox(Dialect):
     def _rate(request: Request) -> Rate:
         return Rate(request.path[:100], _PER_MINUTE, 60.0)
 
-    def over_limit(self, refusal: Refusal, request: Request) -> Answer:  # noqa: ARG002
+    def over_limit(self, refusal: Refusal, request: Request) -> Answer:
         """Only ``detail`` tells what happened."""
         rate = refusal.rate
         answer = _limited(f"{rate.count} per 1 {_UNITS[rate.per]}")
@@ -95,11 +95,11 @@ class TorBox(Dialect):
         }
         return deny(codes[fault.fault])
 
-    def unknown_path(self, request: Request) -> Answer:  # noqa: ARG002
+    def unknown_path(self, request: Request) -> Answer:
         """Status 404 in the usual envelope."""
         return deny("ENDPOINT_NOT_FOUND")
 
-    def wrong_method(self, request: Request) -> Answer:  # noqa: ARG002
+    def wrong_method(self, request: Request) -> Answer:
         """FastAPI's own answer."""
         return Answer.json({"detail": "Method Not Allowed"}, 405)
 

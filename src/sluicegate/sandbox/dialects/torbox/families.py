@@ -101,4 +101,4 @@ def hash_of(transfer: Transfer) -> str:
     """What the API calls ``hash``: the info hash, or an MD5 of the link or of the uploaded NZB."""
     if is_hash(transfer.source):
         return transfer.source
-    return str(transfer.extra.get("md5") or hashlib.md5(transfer.source.encode()).hexdigest())  # noqa: S324
+    return str(transfer.extra.get("md5") or hashlib.md5(transfer.source.encode(), usedforsecurity=False).hexdigest())

@@ -75,11 +75,11 @@ class Torrin(Dialect):
             return store(*SUBSCRIPTION_EXPIRED)
         return store(*SUBSCRIPTION_PAUSED) if paused(account) else None
 
-    def rates(self, request: Request) -> Iterable[Rate]:  # noqa: ARG002
+    def rates(self, request: Request) -> Iterable[Rate]:
         """A bucket of 60 that refills with 30 a second, seen through windows of one and ten seconds."""
         return _RATES
 
-    def over_limit(self, refusal: Refusal, request: Request) -> Answer:  # noqa: ARG002
+    def over_limit(self, refusal: Refusal, request: Request) -> Answer:
         """The native shape on every surface, with one second to wait."""
         answer = native(429, LIMITED)
         answer.headers.append(("retry-after", "1"))
@@ -102,11 +102,11 @@ class Torrin(Dialect):
             return native(429, f"slot limit reached ({slots}/{slots})")
         return native(*_NATIVE_FAULTS[fault.fault])
 
-    def unknown_path(self, request: Request) -> Answer:  # noqa: ARG002
+    def unknown_path(self, request: Request) -> Answer:
         """What the router says."""
         return Answer.text("404 page not found\n", 404)
 
-    def wrong_method(self, request: Request) -> Answer:  # noqa: ARG002
+    def wrong_method(self, request: Request) -> Answer:
         """What the router says."""
         return Answer(405)
 

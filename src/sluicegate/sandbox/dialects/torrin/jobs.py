@@ -199,7 +199,7 @@ class Jobs:
         if transfer.source.startswith("nzb:"):
             return transfer.source.removeprefix("nzb:")
         if transfer.extra["origin"] == "ytdlp":
-            return hashlib.sha1(transfer.source.encode()).hexdigest()  # noqa: S324
+            return hashlib.sha1(transfer.source.encode(), usedforsecurity=False).hexdigest()
         return self.content(transfer).id
 
     def links(self, content: Content) -> list[str]:

@@ -70,11 +70,11 @@ class Native:
         }
         return Answer.json(shown)
 
-    def plans(self, call: Call) -> Answer:  # noqa: ARG002 - every handler has this shape
+    def plans(self, call: Call) -> Answer:
         """Every plan."""
         return Answer.json([plan.shown() for plan in PLANS.values()])
 
-    def hosters(self, call: Call) -> Answer:  # noqa: ARG002
+    def hosters(self, call: Call) -> Answer:
         """Hosters of the backend."""
         return Answer.json([{"name": host.id, "domains": list(host.domains)} for host in self._world.hosts()])
 
