@@ -7,21 +7,13 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import cast
-
-import uvicorn
-from uvicorn._types import ASGIApplication
 
 from sluicegate.core.crash_points import CrashPoint, arm
 from sluicegate.settings import Role, Settings
-from sluicegate.web.server import server_config
-from sluicegate.wiring.dashboard import setup_link
 from sluicegate.wiring.installation import Installation, open_installation
 from sluicegate.wiring.log import configure_logging
 from sluicegate.wiring.sandbox import sandbox_server
 from sluicegate.wiring.settled import settle
-from sluicegate.wiring.web import make_app
-from sluicegate.wiring.worker import running_worker
 
 __all__ = ["serve"]
 
@@ -46,52 +38,40 @@ async def serve(settings: Settings) -> None:
         if listener is not None and settings.public_url is None:
             installation.base_url.value = _url(listener, settings.host)
         if settings.role is not Role.WEB:
+            from sluicegate.wiring.worker import running_worker  # a web process needs none of the queue
+
             await stack.enter_async_context(running_worker(installation))
         if listener is None:
+            settle()
             print("ready worker", flush=True)  # noqa: T201 - the contract with whoever started us
         else:
-            await stack.enter_async_context(installation.gateway.running(installation.database.access_changes))
-            await stack.enter_async_context(installation.people.running(installation.database.access_changes))
             await stack.enter_async_context(_web(installation, listener, stop))
             settle()
             print(f"ready {_url(listener, settings.host)}", flush=True)  # noqa: T201
-            if (link := await setup_link(installation)) is not None:
-                print(f"nobody has signed in yet; the first one does here: {link}", file=sys.stderr, flush=True)  # noqa: T201
+            await _invite(installation)
         await stop.wait()
 
 
 @asynccontextmanager
 async def _web(installation: Installation, listener: socket.socket, stop: asyncio.Event) -> AsyncIterator[None]:
-    """Serves on ``listener`` inside the block; when the server ends by itself, so does the process."""
-    server = _Server(server_config(cast("ASGIApplication", make_app(installation))))
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    running.add_done_callback(lambda _: stop.set())
-    try:
-        await asyncio.wait({running, asyncio.create_task(server.listening.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            running.result()
+    """Answers requests inside the block."""
+    from sluicegate.wiring.web_server import answering  # a fifth of the program's memory, which a worker saves
+
+    changes = installation.database.access_changes
+    async with (
+        installation.gateway.running(changes),
+        installation.people.running(changes),
+        answering(installation, listener, stop),
+    ):
         yield
-    finally:
-        server.should_exit = True
-        await running
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the process has several parts to stop, in order."""
+async def _invite(installation: Installation) -> None:
+    """Tells the first one where to sign in, while nobody has."""
+    from sluicegate.wiring.dashboard import setup_link
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Says when requests are answered."""
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves the signals alone."""
-        yield
+    if (link := await setup_link(installation)) is not None:
+        print(f"nobody has signed in yet; the first one does here: {link}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 @contextlib.contextmanager

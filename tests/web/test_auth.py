@@ -10,8 +10,9 @@ from tests.web.serving import Running, running
 
 from sluicegate.core.errors import RateLimited, Unauthenticated
 from sluicegate.core.keys import Key, KeyKind
-from sluicegate.web.auth import Carrier, RecentKeys, key_guard, presented_key
+from sluicegate.web.auth import Carrier, key_guard, presented_key
 from sluicegate.web.limits import FailedAttempts
+from sluicegate.web.recent_keys import RecentKeys
 
 
 class Verifier:
@@ -144,7 +145,7 @@ async def test_oversized_and_foreign_texts_are_refused_unseen(text: str) -> None
 
 
 async def test_the_memory_is_bounded_and_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sluicegate.web.auth._ENTRIES_MAX", 10)
+    monkeypatch.setattr("sluicegate.web.recent_keys._ENTRIES_MAX", 10)
     verifier = Verifier()
     recent = RecentKeys(verifier)
     for number in range(50):

@@ -32,9 +32,9 @@ from sluicegate.services.usage import UsageService
 from sluicegate.services.usage_history import UsageHistoryService
 from sluicegate.services.vault import AesVault
 from sluicegate.settings import Settings
-from sluicegate.web.auth import KeysAndTokens, RecentKeys
 from sluicegate.web.jwks import PublishedKeys
 from sluicegate.web.limits import FailedAttempts
+from sluicegate.web.recent_keys import KeysAndTokens, RecentKeys
 from sluicegate.web.tokens import KeyFinder, OtherIssuer, OwnTokens, SharedSecret, TokenReader
 
 __all__ = ["People", "make_people", "make_plans"]

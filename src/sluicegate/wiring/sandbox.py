@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from sluicegate.core.errors import InternalError
 from sluicegate.core.manifest import Manifest
-from sluicegate.sandbox.server import SandboxServer
 from sluicegate.settings import Settings
 
 __all__ = ["allowance", "dialect_url", "running_sandbox", "sandbox_server"]
@@ -35,6 +34,8 @@ async def sandbox_server(settings: Settings) -> AsyncIterator[str]:
     Raises:
         InternalError: another process has just begun to start it and does not get any further.
     """
+    from sluicegate.sandbox.server import SandboxServer  # it loads seven dialects and a web server
+
     folder = settings.data_dir / _FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:

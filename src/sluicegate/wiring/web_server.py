@@ -1,0 +1,51 @@
+"""The web server of a process: answers on a listening socket until its time is over."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import uvicorn
+from uvicorn._types import ASGIApplication
+
+from sluicegate.web.server import server_config
+from sluicegate.wiring.installation import Installation
+from sluicegate.wiring.web import make_app
+
+__all__ = ["answering"]
+
+
+@asynccontextmanager
+async def answering(installation: Installation, listener: socket.socket, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Serves on ``listener`` inside the block; when the server ends by itself, it sets ``stop``."""
+    server = _Server(server_config(cast("ASGIApplication", make_app(installation))))
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    running.add_done_callback(lambda _: stop.set())
+    try:
+        await asyncio.wait({running, asyncio.create_task(server.listening.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        yield
+    finally:
+        server.should_exit = True
+        await running
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the process has several parts to stop, in order."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Says when requests are answered."""
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves the signals alone."""
+        yield
