@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
+from tests.databases import TEMPLATE, administer, fresh_database
 from tests.dice import load_profile
 
 from sluicegate.db.connector import Connector
@@ -18,8 +18,6 @@ from sluicegate.services.vault import AesVault
 
 pytest_plugins = ("tests.house",)
 load_profile()
-
-_TEMPLATE = "sluicegate_template"
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +40,10 @@ async def server(server_home: Path, vault: AesVault) -> AsyncIterator[Connector]
     async with EmbeddedPostgres(server_home / "postgres") as postgres:
         root = Connector(embedded=postgres)
         # These databases are thrown away; waiting for the disk would be most of the tests' time.
-        await _administer(root, "ALTER SYSTEM SET fsync = off")
-        await _administer(root, "SELECT pg_reload_conf()")
-        await _administer(root, f"CREATE DATABASE {_TEMPLATE}")
-        async with open_at(replace(root, database=_TEMPLATE), vault):
+        await administer(root, "ALTER SYSTEM SET fsync = off")
+        await administer(root, "SELECT pg_reload_conf()")
+        await administer(root, f"CREATE DATABASE {TEMPLATE}")
+        async with open_at(replace(root, database=TEMPLATE), vault):
             pass
         yield root
 
@@ -53,10 +51,8 @@ async def server(server_home: Path, vault: AesVault) -> AsyncIterator[Connector]
 @pytest.fixture
 async def connector(server: Connector) -> AsyncIterator[Connector]:
     """How to reach this test's own database."""
-    name = f"test_{uuid4().hex}"
-    await _administer(server, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-    yield replace(server, database=name)
-    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    async with fresh_database(server) as connector:
+        yield connector
 
 
 @pytest.fixture
@@ -70,11 +66,3 @@ async def database(connector: Connector, vault: AesVault) -> AsyncIterator[Datab
 def transactions(database: Database) -> Transactions:
     """Units of work on this test's own database."""
     return database.transactions
-
-
-async def _administer(server: Connector, statement: str) -> None:
-    connection = await server.connect()
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from litestar import Litestar
+from tests.databases import fresh_database
 from tests.net.wire import Remote, listen
 from tests.surfaces.serving import serving
 
@@ -134,12 +135,11 @@ class World:
 @pytest.fixture(scope="package")
 async def shared(server: Connector, vault: AesVault) -> AsyncIterator[tuple[Transactions, DatabaseChanges]]:
     """One database for all tests of this area: every test has users of its own."""
-    name = f"feeds_{uuid4().hex}"
-    await _administer(server, f"CREATE DATABASE {name} TEMPLATE sluicegate_template")
-    connector = replace(server, database=name)
-    async with open_at(connector, vault) as database, Listener(connector) as listener:
+    async with AsyncExitStack() as stack:
+        connector = await stack.enter_async_context(fresh_database(server, "feeds"))
+        database = await stack.enter_async_context(open_at(connector, vault))
+        listener = await stack.enter_async_context(Listener(connector))
         yield database.transactions, DatabaseChanges(listener)
-    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="package")
@@ -181,11 +181,3 @@ async def world(
         async with serving(with_security_headers(with_cors(app))) as url:
             base.value = url
             yield World(url, remote, transactions, parts, UserService(transactions, clock), keys, clock, clients)
-
-
-async def _administer(server: Connector, statement: str) -> None:
-    connection = await server.connect()
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from litestar import Litestar
 from litestar.exceptions import HTTPException
+from tests.databases import fresh_database
 from tests.sandbox.caller import Caller
 from tests.surfaces.serving import serving
 
@@ -190,17 +191,15 @@ class Stage:
 
 @pytest.fixture(scope="package")
 async def running_stage(server: Connector, vault: AesVault) -> AsyncIterator[Stage]:
-    name = f"playback_{uuid4().hex}"
-    await _administer(server, f"CREATE DATABASE {name} TEMPLATE sluicegate_template")
     async with AsyncExitStack() as stack:
+        connector = await stack.enter_async_context(fresh_database(server, "playback"))
         sandbox = await stack.enter_async_context(SandboxServer())
-        database = await stack.enter_async_context(open_at(replace(server, database=name), vault))
+        database = await stack.enter_async_context(open_at(connector, vault))
         http = await stack.enter_async_context(open_http(EgressPolicy.parse("127.0.0.0/8")))
         stage = _stage(database, vault, sandbox.url, http)
         stage.session = await stack.enter_async_context(aiohttp.ClientSession())
         stage.url = await stack.enter_async_context(serving(_application(stage)))
         yield stage
-    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -250,14 +249,6 @@ def _application(stage: Stage) -> Litestar:
     ]
     handlers = {HTTPException: answer_error, SluicegateError: answer_error}
     return Litestar(surfaces, exception_handlers=handlers, logging_config=None, openapi_config=None)
-
-
-async def _administer(server: Connector, statement: str) -> None:
-    connection = await server.connect()
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def settled(condition: Any, seconds: float = 60.0) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -11,6 +11,7 @@ import httpx
 import pytest
 from litestar import Litestar
 from litestar.exceptions import HTTPException
+from tests.databases import fresh_database
 from tests.surfaces.serving import serving
 
 from sluicegate.core.accounts import Account, AccountState, token_kind
@@ -120,12 +121,11 @@ class World:
 @pytest.fixture(scope="package")
 async def shared(server: Connector, vault: AesVault) -> AsyncIterator[tuple[Transactions, DatabaseChanges]]:
     """One database for all tests of this surface: every test has users of its own."""
-    name = f"library_{uuid4().hex}"
-    await _administer(server, f"CREATE DATABASE {name} TEMPLATE sluicegate_template")
-    connector = replace(server, database=name)
-    async with open_at(connector, vault) as database, Listener(connector) as listener:
+    async with AsyncExitStack() as stack:
+        connector = await stack.enter_async_context(fresh_database(server, "library"))
+        database = await stack.enter_async_context(open_at(connector, vault))
+        listener = await stack.enter_async_context(Listener(connector))
         yield database.transactions, DatabaseChanges(listener)
-    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="package")
@@ -170,11 +170,3 @@ async def world(running: World) -> AsyncIterator[World]:
     async with AsyncExitStack() as clients:
         running.clients = clients
         yield running
-
-
-async def _administer(server: Connector, statement: str) -> None:
-    connection = await server.connect()
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +12,7 @@ import httpx
 import pytest
 from litestar import Litestar
 from litestar.exceptions import HTTPException
+from tests.databases import fresh_database
 from tests.media.conftest import X264, ffmpeg, picture, tone
 from tests.media.site import Site
 from tests.surfaces.serving import serving
@@ -117,13 +118,11 @@ class World:
 
 @pytest.fixture(scope="package")
 async def running(server: Connector, vault: AesVault, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    name = f"media_{uuid4().hex}"
-    await _administer(server, f"CREATE DATABASE {name} TEMPLATE sluicegate_template")
-    connector = replace(server, database=name)
     data = tmp_path_factory.mktemp("media-data")
     settings = Settings(data_dir=data, download_max_gib=1 / 16, media_entries_max=4)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
+        connector = await stack.enter_async_context(fresh_database(server, "media"))
         database = await stack.enter_async_context(open_at(connector, vault))
         changes = DatabaseChanges(await stack.enter_async_context(Listener(connector)))
         egress = Egress(EgressPolicy.parse("127.0.0.1"))
@@ -152,7 +151,6 @@ async def running(server: Connector, vault: AesVault, tmp_path_factory: pytest.T
         yield World(url, data, transactions, parts, keys, clients)
         worker.stop()
         await working
-    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -182,11 +180,3 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     ffmpeg(*picture("640x360", 2), *tone(2), *X264, "-c:a", "aac", "-movflags", "+faststart", path)
     return path
-
-
-async def _administer(server: Connector, statement: str) -> None:
-    connection = await server.connect()
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from tests.databases import fresh_database
 from tests.surfaces.serving import serving
 
 from sluicegate.core.jobs import Job
@@ -69,19 +70,17 @@ def _bearer(text: str) -> tuple[str, str]:
 @asynccontextmanager
 async def running_product(server: Connector, sandbox: str, **settings: Any) -> AsyncIterator[Product]:
     """A product with these settings on an empty database."""
-    name = f"people_{uuid4().hex}"
-    connection = await server.connect()
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE sluicegate_template")
     folder = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    chosen = Settings(
-        data_dir=folder,
-        database_url=f"postgresql://sluicegate@/{name}?host={replace(server).embedded.socket_dir}",
-        master_key=MASTER_KEY,
-        egress_allow="127.0.0.1",
-        **settings,
-    )
     try:
         async with AsyncExitStack() as stack:
+            connector = await stack.enter_async_context(fresh_database(server, "people"))
+            chosen = Settings(
+                data_dir=folder,
+                database_url=f"postgresql://sluicegate@/{connector.database}?host={connector.embedded.socket_dir}",
+                master_key=MASTER_KEY,
+                egress_allow="127.0.0.1",
+                **settings,
+            )
             installation = await stack.enter_async_context(open_installation(chosen, sandbox=sandbox))
             await stack.enter_async_context(installation.gateway.running(installation.database.access_changes))
             await stack.enter_async_context(installation.people.running(installation.database.access_changes))
@@ -90,8 +89,6 @@ async def running_product(server: Connector, sandbox: str, **settings: Any) -> A
             clients = await stack.enter_async_context(AsyncExitStack())
             yield Product(url, sandbox, installation, chosen, clients)
     finally:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await connection.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
