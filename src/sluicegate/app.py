@@ -33,7 +33,7 @@ async def serve(settings: Settings) -> None:
         sandbox = None
         if settings.sandbox:
             sandbox = await stack.enter_async_context(sandbox_server(settings))
-            print(f"sandbox {sandbox}", flush=True)  # noqa: T201
+            print(f"sandbox {sandbox}", flush=True)  # noqa: T201 - told to whoever started us
         installation = await stack.enter_async_context(open_installation(settings, sandbox=sandbox))
         if listener is not None and settings.public_url is None:
             installation.base_url.value = _url(listener, settings.host)
@@ -43,11 +43,11 @@ async def serve(settings: Settings) -> None:
             await stack.enter_async_context(running_worker(installation))
         if listener is None:
             settle()
-            print("ready worker", flush=True)  # noqa: T201 - the contract with whoever started us
+            print("ready worker", flush=True)  # noqa: T201 - told to whoever started us
         else:
             await stack.enter_async_context(_web(installation, listener, stop))
             settle()
-            print(f"ready {_url(listener, settings.host)}", flush=True)  # noqa: T201
+            print(f"ready {_url(listener, settings.host)}", flush=True)  # noqa: T201 - told to whoever started us
             await _invite(installation)
         await stop.wait()
 
@@ -71,7 +71,7 @@ async def _invite(installation: Installation) -> None:
     from sluicegate.wiring.dashboard import setup_link
 
     if (link := await setup_link(installation)) is not None:
-        print(f"nobody has signed in yet; the first one does here: {link}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"nobody has signed in yet; the first one does here: {link}", file=sys.stderr, flush=True)  # noqa: T201 - told to whoever started us
 
 
 @contextlib.contextmanager
@@ -105,5 +105,5 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _url(listener: socket.socket, host: str) -> str:
     """The URL to print: a wildcard address is shown as the loopback."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - how it is reached
     return f"http://{shown}:{listener.getsockname()[1]}"

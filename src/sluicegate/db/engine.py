@@ -53,7 +53,7 @@ def _begin_as_probe(engine: Engine) -> None:
         record.info[_RESTED] = True
 
     @event.listens_for(engine, "checkout")
-    def begin(connection: Any, record: Any, proxy: object) -> None:  # noqa: ANN401
+    def begin(connection: Any, record: Any, proxy: object) -> None:  # noqa: ANN401 - as above
         del proxy
         if _RESTED in record.info:  # else it was opened just now
             try:

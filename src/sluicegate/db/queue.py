@@ -25,14 +25,14 @@ _MARK: Final = text(
     f"""UPDATE {QUEUE} SET headers = headers || '{{"again": true}}'
     WHERE dedupe_key = :key AND status = 'picked' RETURNING id"""  # noqa: S608 - a constant name
 )
-_IS_THERE: Final = text(f"SELECT id FROM {QUEUE} WHERE dedupe_key = :key")  # noqa: S608
+_IS_THERE: Final = text(f"SELECT id FROM {QUEUE} WHERE dedupe_key = :key")  # noqa: S608 - a constant name
 _WAITS: Final = text(
     # The lock keeps the workers away from it until we commit: it must not run on what was true before.
-    f"SELECT id FROM {QUEUE} WHERE dedupe_key = :key AND status = 'queued' FOR SHARE"  # noqa: S608
+    f"SELECT id FROM {QUEUE} WHERE dedupe_key = :key AND status = 'queued' FOR SHARE"  # noqa: S608 - a constant name
 )
 _HURRY: Final = text(
     f"""UPDATE {QUEUE} SET execute_after = now() WHERE dedupe_key = :key AND status = 'queued' AND execute_after > now()
-    RETURNING id"""  # noqa: S608
+    RETURNING id"""  # noqa: S608 - a constant name
 )
 _TELL: Final = text(
     # What PgQueuer's trigger says of a new task; of a changed one it says nothing.

@@ -24,7 +24,7 @@ _KINDS: Final = text(
 _WORKERS: Final = text(
     f"""SELECT queue_manager_id AS id, count(*) AS tasks, max(heartbeat) AS heard_at
     FROM {QUEUE} WHERE status = 'picked' AND queue_manager_id IS NOT NULL
-    GROUP BY queue_manager_id ORDER BY tasks DESC, id LIMIT 100"""  # noqa: S608
+    GROUP BY queue_manager_id ORDER BY tasks DESC, id LIMIT 100"""  # noqa: S608 - a constant name
 )
 
 _LIVING: Final = text(

@@ -13,25 +13,25 @@ from sluicegate.db.queue_schema import LOG, QUEUE, enqueue_statement
 
 __all__ = ["TaskSteps", "owner_lock_key"]
 
-_FINISH: Final = f"UPDATE {QUEUE} SET dedupe_key = NULL WHERE id = $1 AND NOT headers ? 'again' RETURNING id"  # noqa: S608
+_FINISH: Final = f"UPDATE {QUEUE} SET dedupe_key = NULL WHERE id = $1 AND NOT headers ? 'again' RETURNING id"  # noqa: S608 - a constant name
 _AGAIN: Final = f"""
     WITH old AS (SELECT id, headers ? 'again' AS again FROM {QUEUE} WHERE id = $1 FOR UPDATE)
     UPDATE {QUEUE} AS task SET headers = task.headers - 'again' - 'failures'
     FROM old WHERE task.id = old.id RETURNING old.again
-"""  # noqa: S608
+"""  # noqa: S608 - a constant name
 _FAILED: Final = f"""
     UPDATE {QUEUE} SET headers = (headers - 'again')
         || jsonb_build_object('failures', coalesce((headers ->> 'failures')::int, 0) + 1)
     WHERE id = $1 RETURNING (headers ->> 'failures')::int AS failures
-"""  # noqa: S608
+"""  # noqa: S608 - a constant name
 _OWNERS: Final = f"""
     SELECT DISTINCT queue_manager_id AS owner FROM {QUEUE} WHERE status = 'picked' AND queue_manager_id IS NOT NULL
-"""  # noqa: S608
+"""  # noqa: S608 - a constant name
 _TAKE_BACK: Final = f"""
     UPDATE {QUEUE} SET status = 'queued', queue_manager_id = NULL, slot = NULL, execute_after = now()
     WHERE queue_manager_id = $1 AND status = 'picked'
-"""  # noqa: S608
-_PRUNE: Final = f"DELETE FROM {LOG} WHERE created < now() - interval '1 hour'"  # noqa: S608
+"""  # noqa: S608 - a constant name
+_PRUNE: Final = f"DELETE FROM {LOG} WHERE created < now() - interval '1 hour'"  # noqa: S608 - a constant name
 
 
 class TaskSteps:

@@ -185,7 +185,7 @@ async def _feed(process: asyncio.subprocess.Process, feed: bytes) -> None:
 
 
 async def _lines(process: asyncio.subprocess.Process, on_line: Callable[[bytes], None]) -> None:
-    assert process.stdout is not None  # noqa: S101
+    assert process.stdout is not None  # noqa: S101  (opened as pipes above)
     while True:
         try:
             line = await process.stdout.readline()
@@ -198,7 +198,7 @@ async def _lines(process: asyncio.subprocess.Process, on_line: Callable[[bytes],
 
 async def _last_bytes(stream: asyncio.StreamReader | None) -> bytes:
     """Drains ``stream`` to its end and keeps the last part."""
-    assert stream is not None  # noqa: S101
+    assert stream is not None  # noqa: S101  (opened as pipes above)
     tail = b""
     while chunk := await stream.read(4096):
         tail = (tail + chunk)[-_MAX_COMPLAINT:]

@@ -117,8 +117,8 @@ class Egress:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.policy = policy or EgressPolicy()
-        self._system = SystemResolver() if resolver is None else None
-        self._resolver: Resolver = resolver or self._system  # type: ignore[assignment]
+        self._system = None if resolver else SystemResolver()
+        self._resolver: Resolver = resolver or self._system  # type: ignore[assignment]  # one of the two is there
         self._timeout = timeout
         self._monotonic = monotonic
         self.hop_gate: Callable[[str], Awaitable[None]] | None = None

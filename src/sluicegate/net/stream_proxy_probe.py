@@ -39,7 +39,7 @@ class StreamProxyProbe:
         if not told.get("user"):
             raise CredentialsRejected("The proxy does not accept this user and password.", provider=credential.kind)
 
-    async def _get(self, credential: ProxyCredential, path: str, **more: Any) -> Answer:  # noqa: ANN401
+    async def _get(self, credential: ProxyCredential, path: str, **more: Any) -> Answer:  # noqa: ANN401 - as ``Http.request``
         return await self._http.request(
             "GET", credential.base_url + path, timeout=_SECONDS, max_body=_BODY_MAX, provider=credential.kind, **more
         )

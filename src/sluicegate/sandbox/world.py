@@ -171,7 +171,7 @@ class World:
         self._running[transfer.provider, transfer.account][transfer.id] = transfer
         self.save(transfer)
 
-    def remove(self, account: Account, id: str) -> bool:  # noqa: A002
+    def remove(self, account: Account, id: str) -> bool:  # noqa: A002 - as in ``add``
         """Take a transfer away; False if there is none."""
         key = (account.provider, account.id)
         self._running.get(key, {}).pop(id, None)
@@ -180,7 +180,7 @@ class World:
         self._journal.drop("transfer", f"{account.provider}/{account.id}/{id}")
         return True
 
-    def transfer(self, account: Account, id: str) -> Transfer | None:  # noqa: A002
+    def transfer(self, account: Account, id: str) -> Transfer | None:  # noqa: A002 - as in ``add``
         """One transfer of the account."""
         return self._transfers.get((account.provider, account.id), {}).get(id)
 
@@ -206,7 +206,7 @@ class World:
         running = self._running.get((account.provider, account.id), {})
         return [transfer for transfer in running.values() if transfer.started_at is None]
 
-    def taken(self, provider: str, id: str) -> bool:  # noqa: A002
+    def taken(self, provider: str, id: str) -> bool:  # noqa: A002 - as in ``add``
         """Whether any account of a provider has a transfer with that id."""
         return any(id in rows for (name, _), rows in self._transfers.items() if name == provider)
 

@@ -214,7 +214,7 @@ def _held(copies: Iterable[HeldCopy], user_id: UUID, account_ids: set[UUID]) -> 
 def _merged(info_hash: str, stored: HeldCopy | None, answers: tuple[AccountAnswer, ...]) -> HashAnswer:
     told = [answer.answer for answer in answers]
     if stored is not None:
-        told.insert(0, Availability(info_hash, True, "stored", stored.updated_at, stored.name, stored.size))  # noqa: FBT003
+        told.insert(0, Availability(info_hash, True, "stored", stored.updated_at, stored.name, stored.size))  # noqa: FBT003 - the verdict
     hits = [answer for answer in told if answer.cached]
     unknown = [answer for answer in told if answer.cached is None]
     best = next(iter([*hits, *unknown, *told]), None)

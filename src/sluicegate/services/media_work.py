@@ -242,7 +242,7 @@ class MediaWork:
                     )
                 )
                 try:
-                    await asyncio.wait([fetch, told], return_when=asyncio.FIRST_COMPLETED)  # type: ignore[type-var]
+                    await asyncio.wait([fetch, told], return_when=asyncio.FIRST_COMPLETED)  # type: ignore[type-var]  # tasks of two kinds
                     if told.done() and not fetch.done():
                         await self._accept(job, told.result(), options, limits)
                         self._workshop.check_room(told.result().filesize_approx)
@@ -337,7 +337,7 @@ class MediaWork:
         async with self._transactions() as tx:
             job = await tx.media_jobs.get(job_id, lock=True)
             total = round((self._clock.now() - (job.started_at or job.created_at)).total_seconds() * 1000)
-            result: MediaResult = replace(job.result, total_duration_ms=max(total, 0), **measured)  # type: ignore[arg-type]
+            result: MediaResult = replace(job.result, total_duration_ms=max(total, 0), **measured)  # type: ignore[arg-type]  # fields of the result by name
             done = replace(
                 job,
                 step=MediaStep.FINISHED,

@@ -15,7 +15,7 @@ from sluicegate.core.ports import KeyVerifier
 from sluicegate.web.asgi import Scope, header
 from sluicegate.web.limits import FailedAttempts
 
-__all__ = ["Carrier", "caller_of", "key_guard", "presented_key"]
+__all__ = ["Carrier", "caller_of", "key_guard", "presented_key", "scope_of"]
 
 _QUERY_FIELDS_MAX: Final = 100
 _MISSING: Final = "A key is missing."
@@ -33,6 +33,11 @@ class Carrier(Enum):
     """``x-api-key: sk_…``"""
     QUERY = "token"
     """``?token=…``, for feeds and players that send no headers. Such URLs are never logged."""
+
+
+def scope_of(connection: _Connection) -> Scope:
+    """The scope behind a request, as raw applications see it; Litestar's own type names its members."""
+    return cast("Scope", connection.scope)
 
 
 def presented_key(scope: Scope, *carriers: Carrier) -> str:
@@ -68,7 +73,7 @@ def key_guard(
     async def guard(connection: _Connection, _: BaseRouteHandler) -> None:
         text = ""
         try:
-            text = presented_key(cast("Scope", connection.scope), *carriers)
+            text = presented_key(scope_of(connection), *carriers)
             connection.scope["auth"] = await verifier.verify(text, kind)
         except Unauthenticated as error:
             if attempts is not None:

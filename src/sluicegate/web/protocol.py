@@ -57,7 +57,7 @@ class ByteProtocol(HttpToolsProtocol):
         self._stopping = False
         self._timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         """Starts the time for the first head."""
         super().connection_made(transport)
         self._zero_copy = sys.platform == "linux" and self.scheme == "http" and _is_tcp(transport)

@@ -75,12 +75,12 @@ class _Paced(Provider):
         async with turn:
             return await make()
 
-    async def read(self, name: str, arguments: tuple[object, ...], make: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+    async def read(self, name: str, arguments: tuple[object, ...], make: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - as ``call``
         """As ``call``, shared with those who ask the same at the same priority while it is in flight."""
         key = (self._account, self._priority, name, arguments)
         return await self._pacer.flights.join(key, self._fly(name, make))
 
-    async def _fly(self, name: str, make: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+    async def _fly(self, name: str, make: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - as ``call``
         self._flying += 1
         try:
             return await self.call(name, make)

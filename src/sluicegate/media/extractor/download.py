@@ -34,11 +34,11 @@ _STRATEGIES: Final = {"m3u8": "hls", "m3u8_native": "hls", "http_dash_segments":
 class _Segments:
     """What is ours in yt-dlp's segment downloaders: causes stay errors instead of text, and decryption is fast."""
 
-    def report_retry(self, err: Exception, count: int, retries: int, *rest: Any, **more: Any) -> None:  # noqa: ANN401
+    def report_retry(self, err: Exception, count: int, retries: int, *rest: Any, **more: Any) -> None:  # noqa: ANN401 - passed on to yt-dlp
         """Gives up on a segment with its cause, and sooner when it is not there at all."""
         missing = isinstance(err, HTTPError) and 300 <= err.status < 500 and err.status not in TEMPORARY
         if count <= (_TRIES_OF_MISSING if missing else retries):
-            super().report_retry(err, count, retries, *rest, **more)  # type: ignore[misc]
+            super().report_retry(err, count, retries, *rest, **more)  # type: ignore[misc]  # of the class that this is mixed into
         elif isinstance(explain(err), InvalidInput | StorageError):
             raise err
         else:
@@ -50,7 +50,7 @@ class _Segments:
 
         @functools.cache
         def key_at(url: str) -> bytes:
-            with self.ydl.urlopen(Request(url, headers=headers)) as response:  # type: ignore[attr-defined]
+            with self.ydl.urlopen(Request(url, headers=headers)) as response:  # type: ignore[attr-defined]  # of that class as well
                 return bytes(response.read())
 
         def decrypt(fragment: dict[str, Any], content: bytes | None) -> bytes | None:
@@ -67,7 +67,7 @@ class _Hls(_Segments, HlsFD):  # type: ignore[misc]  # yt-dlp has no types
     FD_NAME = "hlsnative"
 
 
-class _Dash(_Segments, DashSegmentsFD):  # type: ignore[misc]
+class _Dash(_Segments, DashSegmentsFD):  # type: ignore[misc]  # as above
     FD_NAME = "dashsegments"
 
 

@@ -69,7 +69,7 @@ class SluicegateRH(UrllibRH):  # type: ignore[misc]  # yt-dlp has no types
         return _BoundedResponse(super()._send(request))
 
 
-class _BoundedResponse(UrllibResponseAdapter):  # type: ignore[misc]
+class _BoundedResponse(UrllibResponseAdapter):  # type: ignore[misc]  # as above
     """A response that cannot be read whole when it is larger than any document has a right to be."""
 
     def __init__(self, response: Any) -> None:
@@ -109,5 +109,5 @@ def _inflate(packed: bytes) -> bytes:
         return _unpack(zlib.MAX_WBITS, packed)
 
 
-def _no_brotli(packed: bytes) -> bytes:  # noqa: ARG001
+def _no_brotli(packed: bytes) -> bytes:  # noqa: ARG001 - one of several ways to unpack
     raise Refusal(UnsafeSource("The server used a compression that was not offered."))

@@ -125,7 +125,7 @@ class PlainFile:
                 headers["If-Range"] = origin.validator
         return Request(self._url, headers=headers)
 
-    def _placed(self, response: Any, done: int, origin: _Origin | None) -> tuple[int, int | None]:  # noqa: ANN401
+    def _placed(self, response: Any, done: int, origin: _Origin | None) -> tuple[int, int | None]:  # noqa: ANN401 - yt-dlp has no types
         """Where the body belongs and how long the file is; notes the version when it is a new one."""
         span = _SPAN.fullmatch(str(response.get_header("Content-Range") or "")) if response.status == 206 else None
         if response.status == 206 and (span is None or int(span[1]) != done):
@@ -151,13 +151,13 @@ def _may_pass(error: Exception) -> bool:
     return not isinstance(error, HTTPError) or error.status >= 500 or error.status in {*TEMPORARY, _BEYOND_END}
 
 
-def _total(response: Any, span: re.Match[str] | None) -> int | None:  # noqa: ANN401
+def _total(response: Any, span: re.Match[str] | None) -> int | None:  # noqa: ANN401 - yt-dlp has no types
     packed = response.get_header("Content-Encoding") not in {None, "", "identity"}
     text = span[2] if span else str(response.get_header("Content-Length") or "")
     return int(text) if text.isdecimal() and not packed else None
 
 
-def _validator(response: Any) -> str | None:  # noqa: ANN401
+def _validator(response: Any) -> str | None:  # noqa: ANN401 - yt-dlp has no types
     """A strong one: weak tags promise the same meaning, not the same bytes."""
     tag = str(response.get_header("ETag") or "")
     return tag if tag.startswith('"') else str(response.get_header("Last-Modified") or "") or None

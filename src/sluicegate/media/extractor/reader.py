@@ -72,7 +72,7 @@ class PageReader(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         yt_dlp.globals.all_plugins_loaded.value = True
         super().__init__(_options(order, self.retries) | {"format": self._choose})
 
-    def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:  # noqa: ARG002
+    def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:  # noqa: ARG002 - those that it offers are what is refused
         """Only our handler: others that may be installed (requests, curl_cffi, websockets) would bypass it."""
         return super().build_request_director([SluicegateRH])
 
@@ -121,7 +121,7 @@ def prepare(order: Order) -> None:
             kind.suitable(order.url)
         everything = reader.get_info_extractor("Generic")
         # There is no public way that asks no server.
-        everything._extract_embeds(order.url, "<html></html>", info_dict={"id": "0", "title": "x"})  # noqa: SLF001
+        everything._extract_embeds(order.url, "<html></html>", info_dict={"id": "0", "title": "x"})  # noqa: SLF001 - see above
 
 
 def chosen_formats(info: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 Bodies are sent as forms, which every client has seen accepted; some report that JSON is refused.
 """
 
+# ruff: noqa: N815  (members are named as on the wire)
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, TypeVar
@@ -30,12 +32,12 @@ class Infos(msgspec.Struct):
     """``account/infos``. There is no user id; it stands in the address ``…/user/<id>/sessions``."""
 
     username: str
-    accountType: int  # noqa: N815 - the provider's names
-    premiumLeft: Number = None  # noqa: N815
+    accountType: int
+    premiumLeft: Number = None
     pts: Number = None
     trafficshare: Number = None
-    viewSessidUrl: str | None = None  # noqa: N815
-    serverDetected: bool | None = None  # noqa: N815
+    viewSessidUrl: str | None = None
+    serverDetected: bool | None = None
 
 
 class File(msgspec.Struct):
@@ -47,8 +49,8 @@ class File(msgspec.Struct):
     id: str
     name: str
     size: Number = None
-    downloadUrl: str | None = None  # noqa: N815
-    downloadPercent: Number = None  # noqa: N815
+    downloadUrl: str | None = None
+    downloadPercent: Number = None
 
 
 class Torrent(msgspec.Struct):
@@ -58,15 +60,15 @@ class Torrent(msgspec.Struct):
     status: int | str
     name: str | None = None
     created: Number = None
-    hashString: str | None = None  # noqa: N815
+    hashString: str | None = None
     wait: bool | None = None
-    peersConnected: Number = None  # noqa: N815
-    totalSize: Number = None  # noqa: N815
-    downloadPercent: Number = None  # noqa: N815
-    downloadSpeed: Number = None  # noqa: N815
-    srvMaint: bool | None = None  # noqa: N815
+    peersConnected: Number = None
+    totalSize: Number = None
+    downloadPercent: Number = None
+    downloadSpeed: Number = None
+    srvMaint: bool | None = None
     error: int | None = None
-    errorString: str | None = None  # noqa: N815
+    errorString: str | None = None
     files: list[File] | None = None
 
 
@@ -82,10 +84,10 @@ class Download(msgspec.Struct):
     """A hoster link that was unlocked, or is being unlocked (``isProcessing``)."""
 
     name: str
-    downloadUrl: str | None = None  # noqa: N815
+    downloadUrl: str | None = None
     size: Number = None
     expired: bool | None = None
-    isProcessing: bool | None = None  # noqa: N815
+    isProcessing: bool | None = None
 
 
 class Host(msgspec.Struct):

@@ -174,7 +174,7 @@ class RealDebridApi:
         )
 
 
-def _read(answer: Answer, model: Any, meanings: Meanings | None = None) -> Any:  # noqa: ANN401
+def _read(answer: Answer, model: Any, meanings: Meanings | None = None) -> Any:  # noqa: ANN401 - ``model`` may be a union
     """The body of a success as ``model``; an error body under a success status is still that error."""
     if not answer.ok:
         raise failure(answer, meanings)

@@ -299,7 +299,7 @@ class TorBoxApi:
         answer = await self._send("GET", path, params=params)
         if answer.status == 404 and _code(answer) == "ITEM_NOT_FOUND":
             return []
-        rows: list[Row] = _read(answer, list[row])  # type: ignore[valid-type]
+        rows: list[Row] = _read(answer, list[row])  # type: ignore[valid-type]  # a class that is chosen at run time
         if any(_number(found.id) is None for found in rows):
             raise ProtocolError("TorBox lists something without an id.", provider=PROVIDER)
         return rows
@@ -314,7 +314,7 @@ class TorBoxApi:
             raise ProtocolError("TorBox answers with another transfer than asked for.", provider=PROVIDER)
         return row
 
-    async def _send(self, method: str, path: str, *, authorized: bool = True, **options: Any) -> Answer:  # noqa: ANN401
+    async def _send(self, method: str, path: str, *, authorized: bool = True, **options: Any) -> Answer:  # noqa: ANN401 - as ``Http.request``
         headers = {"Authorization": f"Bearer {self._credential.token.reveal()}"} if authorized else {}
         url = f"{self._base_url}/{path}"
         proxy = self._credential.proxy
@@ -348,7 +348,7 @@ def _read(answer: Answer, model: Any) -> Any:  # noqa: ANN401 - whatever ``model
     return envelope.data if model is msgspec.Raw else _shaped(answer, envelope.data, model)
 
 
-def _shaped(answer: Answer, data: msgspec.Raw, model: Any) -> Any:  # noqa: ANN401
+def _shaped(answer: Answer, data: msgspec.Raw, model: Any) -> Any:  # noqa: ANN401 - ``model`` may be a union
     return replace(answer, body=bytes(data)).json(model, provider=PROVIDER)
 
 

@@ -159,7 +159,7 @@ class Upload:
             )
         finally:
             room.release()
-        assert self._state is not None  # noqa: S101
+        assert self._state is not None  # noqa: S101 - set before any part is sent
         part = UploadedPart(piece.number, len(piece.body), etag)
         self._buffers.give_back(piece.body)
         self._state = replace(self._state, parts=(*self._state.parts, part))

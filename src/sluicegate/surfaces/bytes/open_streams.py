@@ -60,7 +60,7 @@ class OpenStreams:
         if len(mine) >= self._per_user or self._count >= self._total:
             raise RateLimited("Too many streams are open.", action="Close one, then try again.", retry_after=5)
         task = asyncio.current_task()
-        assert task is not None, "a response is sent by a task"  # noqa: S101
+        assert task is not None  # noqa: S101 - a response is sent by a task
         stream = OpenStream(grant, task)
         mine.add(stream)
         self._count += 1

@@ -13,7 +13,7 @@ from sluicegate.core.ports import Changes, KeyVerifier
 from sluicegate.surfaces.events.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.events.schemas import ErrorBody
 from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing, Watch
-from sluicegate.web.auth import Carrier, key_guard, presented_key
+from sluicegate.web.auth import Carrier, key_guard, presented_key, scope_of
 from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["router"]
@@ -30,7 +30,7 @@ class _Streams:
         self._seats = Seats()
 
     async def open(self, request: Request[Any, Any, Any]) -> ChangeStream:
-        text = presented_key(request.scope, Carrier.BEARER)  # type: ignore[arg-type]
+        text = presented_key(scope_of(request), Carrier.BEARER)
         check = partial(self._keys.verify, text, KeyKind.LIBRARY)
         key = await check()
         return ChangeStream(

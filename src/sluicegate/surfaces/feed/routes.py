@@ -17,7 +17,7 @@ from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.outbound_feed import ITEMS_MAX, OutboundFeed
 from sluicegate.surfaces.feed.document import CONTENT_TYPE, render_feed
 from sluicegate.surfaces.feed.errors import EXCEPTION_HANDLERS, ErrorBody
-from sluicegate.web.auth import Carrier, presented_key
+from sluicegate.web.auth import Carrier, presented_key, scope_of
 from sluicegate.web.conditions import Validators
 from sluicegate.web.limits import FailedAttempts
 
@@ -64,7 +64,7 @@ async def _caller(request: _Request, services: _Services) -> Key:
     """The key in the query: made for feeds, or a library key as in the contract."""
     peer = request.client.host if request.client else ""
     try:
-        text = presented_key(request.scope, Carrier.QUERY)  # type: ignore[arg-type]
+        text = presented_key(scope_of(request), Carrier.QUERY)
         kind = KeyKind.LIBRARY if text.startswith(KeyKind.LIBRARY.prefix) else KeyKind.FEED
         return await services.keys.verify(text, kind)
     except Unauthenticated:

@@ -16,6 +16,7 @@ from sluicegate.services.plans import BilledPlans
 from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.library.schemas import ErrorBody
 from sluicegate.web.asgi import header
+from sluicegate.web.auth import scope_of
 
 __all__ = ["BillingServices", "router"]
 
@@ -51,7 +52,7 @@ def router(services: BillingServices) -> Router:
 @post("/revenuecat", summary="A plan has changed (called by RevenueCat)", responses=_REFUSED, status_code=204)
 async def changed(request: Request[Any, Any, Any], services: _Services) -> None:
     """The event itself decides nothing: it only has the plans of the named users asked for anew."""
-    sent = header(request.scope, b"authorization") or ""  # type: ignore[arg-type]
+    sent = header(scope_of(request), b"authorization") or ""
     wanted = services.secret.reveal() if services.secret else ""
     if services.plans is None or not wanted or not hmac.compare_digest(sent.encode(), wanted.encode()):
         raise Unauthenticated("This call is not authorised.", action="Set the same authorization header on both sides.")

@@ -132,7 +132,7 @@ async def cancel(
     caller: Caller,
     services: Services,
     job_id: Id,
-    force: Annotated[bool, QueryParameter(description="Also end a job that has begun (our addition).")] = False,  # noqa: FBT002
+    force: Annotated[bool, QueryParameter(description="Also end a job that has begun (our addition).")] = False,  # noqa: FBT002 - a flag in the address
 ) -> Cancelled:
     """Takes a job out of the queue; one that has begun runs on unless ``force`` is given."""
     job = await services.jobs.cancel(caller.user_id, as_uuid(job_id), at_work=force)

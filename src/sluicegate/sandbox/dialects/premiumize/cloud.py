@@ -106,7 +106,7 @@ class Cloud:
         """A new folder; a taken name gets a number."""
         return self._add(account, _Names(self._rows(account)), name, parent)
 
-    def _add(self, account: Account, names: "_Names", name: str, parent: str, **more: Any) -> Item:  # noqa: ANN401
+    def _add(self, account: Account, names: "_Names", name: str, parent: str, **more: Any) -> Item:  # noqa: ANN401 - members of an item
         made = Item(id=new_id(self._world), name=names.free(name, parent), parent=parent, at=self._now, **more)
         self.keep(account, made)
         return made
