@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from tests.surfaces.serving import calling
 
 from sluicegate.core.accounts import AccountState
 from sluicegate.core.addons import AddonState
@@ -17,6 +18,7 @@ from sluicegate.services import gateway_access
 from sluicegate.services.gateway_limits import RateAllowance
 from sluicegate.surfaces.gateway.application import BASE
 from sluicegate.surfaces.gateway.operations import OPERATIONS
+from sluicegate.web.peer import RealPeer, TrustedProxies
 
 ACCOUNT = "/canonical/account"
 PROBLEM = {"type", "title", "status", "detail", "instance", "code"}
@@ -52,6 +54,9 @@ async def soon(stage, status: int, code: str | None = None, **credentials):
         ("torbox,", "rg.invalid_provider"),
         ("TorBox", "rg.invalid_provider"),
         ("torbox;real_debrid", "rg.invalid_provider"),
+        ("torbox real_debrid", "rg.invalid_provider"),
+        (",", "rg.invalid_provider"),
+        (b"torbox\xa0", "rg.invalid_provider"),
         ("torbox, torbox", "rg.validation_error"),
         (",".join(["torbox"] * 100), "rg.validation_error"),
         (",".join(f"slug{n}" for n in range(100)), "rg.invalid_provider"),
@@ -90,28 +95,50 @@ async def test_each_direct_token_reaches_its_own_provider_only(stage):
         assert len(stage.twins.worlds[PROVIDERS[slug]].calls) == 1
 
 
-async def test_repeated_credential_headers_are_refused(stage):
-    headers = [*stage.headers("torbox", tokens="one").items(), ("x-relaygate-provider-api-key", "two")]
-    response = await stage.client.get(BASE + ACCOUNT, headers=headers)
-    refused(response, 400, "rg.validation_error")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x-relaygate-provider",
+        "x-relaygate-addon-id",
+        "x-relaygate-addon-secret",
+        "x-relaygate-provider-api-key",
+        "authorization",
+    ],
+)
+async def test_repeated_headers_are_refused(stage, name):
+    """T48: two lines could be read in two ways."""
+    headers = [*stage.headers("torbox", tokens="one").items(), (name, "Bearer two"), (name, "Bearer three")]
+    refused(await stage.client.get(BASE + ACCOUNT, headers=headers), 400, "rg.validation_error")
+    assert not stage.twins.worlds["torbox"].calls
 
 
 async def test_the_modes_exclude_each_other(stage):
     _, key = await stage.user("torbox")
     refused(await stage.ask("GET", ACCOUNT, "torbox"), 401, "rg.missing_end_user_credential")
     refused(await stage.ask("GET", ACCOUNT, "torbox", key=key, tokens="t"), 400, "rg.conflicting_gateway_credentials")
-    basic = {"authorization": "Basic abc"}
-    refused(await stage.ask("GET", ACCOUNT, "torbox", headers=basic), 401, "rg.missing_end_user_credential")
+    # Another scheme is no proxy key, and the dashboard's session is never a credential here.
+    for none in ({"authorization": "Basic abc"}, {"authorization": key}, {"cookie": f"session={key}"}):
+        refused(await stage.ask("GET", ACCOUNT, "torbox", headers=none), 401, "rg.missing_end_user_credential")
+    for scheme in ("bearer", "BEARER"):
+        response = await stage.ask("GET", ACCOUNT, "torbox", headers={"authorization": f"{scheme} {key}"})
+        assert response.status_code == 200
 
 
-async def test_missing_add_on_headers(stage):
+@pytest.mark.parametrize("path", [ACCOUNT, "/proxy/v1/api/user/me"])
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [
+        ("x-relaygate-addon-id", 401, "rg.missing_addon_id"),
+        ("x-relaygate-addon-secret", 401, "rg.missing_developer_secret"),
+        ("x-relaygate-provider", 400, "rg.invalid_provider"),
+        ("x-relaygate-provider-api-key", 401, "rg.missing_end_user_credential"),
+    ],
+)
+async def test_every_required_header_is_required(stage, path, name, status, code):
+    """In direct mode and on the raw proxy as well."""
     headers = stage.headers("torbox", tokens="t")
-    for name, code in (
-        ("x-relaygate-addon-id", "rg.missing_addon_id"),
-        ("x-relaygate-addon-secret", "rg.missing_developer_secret"),
-    ):
-        kept = {other: value for other, value in headers.items() if other != name}
-        refused(await stage.client.get(BASE + ACCOUNT, headers=kept), 401, code)
+    del headers[name]
+    refused(await stage.client.get(BASE + path, headers=headers), status, code)
 
 
 async def test_every_cause_of_an_invalid_developer_reads_the_same(stage):
@@ -122,6 +149,9 @@ async def test_every_cause_of_an_invalid_developer_reads_the_same(stage):
         {"x-relaygate-addon-secret": "as_wrong"},
         {"x-relaygate-addon-secret": "x" * 10_000},
         {"x-relaygate-addon-id": "' OR 1=1 --"},
+        {"x-relaygate-addon-id": stage.addon.upper()},
+        {"x-relaygate-addon-id": stage.addon.replace("a", "\u0430").encode()},
+        {"x-relaygate-addon-secret": stage.secret.upper()},
         {"x-relaygate-addon-id": "not-yet-" + stage.addon, "x-relaygate-addon-secret": unapproved.reveal()},
     ]
     bodies = []
@@ -266,6 +296,66 @@ async def test_policies_decide_by_add_on_and_real_address(stage):
     told = await policies.dry_run(user, key_id=None, addon=stage.addon, address="127.0.0.1")
     assert told.problem == "rg.addon_access_denied"
     assert told.rule.value == stage.addon
+
+
+async def test_a_proxy_that_hides_its_caller_is_refused_where_rules_are_about_addresses(stage):
+    """The proxy's own address would get past a deny list, and into an allow list that names the proxy."""
+    user, key = await stage.user("torbox")
+    headers = stage.headers("torbox", key=key)
+    app = RealPeer(stage.app, TrustedProxies.parse("127.0.0.1"))
+    async with calling(app) as client:
+
+        async def ask(**more: str) -> tuple[int, str | None]:
+            response = await client.get(BASE + ACCOUNT, headers=headers | more)
+            return response.status_code, response.json().get("code")
+
+        assert await ask() == (200, None)
+        await stage.gateway.policies.add(user, Verdict.ALLOW, Subject.ADDRESS, "127.0.0.1")
+        denied = await stage.gateway.policies.add(user, Verdict.DENY, Subject.ADDRESS, "203.0.113.9")
+        async with asyncio.timeout(60):
+            while await ask() == (200, None):
+                await asyncio.sleep(0.02)
+        unknown = (403, "rg.edge_ip_required")
+        assert await ask() == unknown
+        assert await ask(**{"x-forwarded-for": "unknown"}) == unknown
+        assert await ask(**{"x-forwarded-for": "203.0.113.9, nobody"}) == unknown
+        assert await ask(**{"x-forwarded-for": "203.0.113.9"}) == (403, "rg.ip_access_denied")
+        assert await ask(**{"x-forwarded-for": "203.0.113.10"}) == (403, "rg.ip_not_allowlisted")
+        # The caller wrote what is left of the address that the proxy saw.
+        assert await ask(**{"x-forwarded-for": "127.0.0.1, 203.0.113.9"}) == (403, "rg.ip_access_denied")
+        await stage.gateway.policies.remove(user, denied.id)
+    assert (await stage.ask("GET", ACCOUNT, "torbox", key=key)).status_code == 200, "nobody stands in between here"
+    told = await stage.gateway.policies.dry_run(user, key_id=None, addon=stage.addon, address=None)
+    assert told.problem == "rg.edge_ip_required"
+
+
+class TestAddressLimit:
+    @pytest.fixture
+    def allowance(self) -> RateAllowance:
+        return RateAllowance(stranger=0, address=3, addon=0, key=0)
+
+    async def test_calls_of_an_address_are_counted_whatever_they_say(self, stage):
+        spoofed = [{"x-forwarded-for": f"203.0.113.{number}"} for number in range(4)]
+        paths = [ACCOUNT, "/canonical/nothing", ACCOUNT, ACCOUNT]
+        answers = [
+            await stage.ask("GET", path, "torbox", tokens="t", headers=headers)
+            for path, headers in zip(paths, spoofed, strict=True)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 404, 200, 429]
+        assert refused(answers[-1], 429, "rg.rate_limited")["retry_after"] == 60
+        (row,) = [row for row in await stage.audited() if str(row["request_id"]) == answers[-1].headers["x-request-id"]]
+        assert (row["http_status"], row["error_code"], row["caller_ip"]) == (429, "rg.rate_limited", "127.0.0.1")
+
+
+class TestAddonLimit:
+    @pytest.fixture
+    def allowance(self) -> RateAllowance:
+        return RateAllowance(stranger=0, address=0, addon=2, key=0)
+
+    async def test_an_add_on_has_its_own_limit_over_all_its_users(self, stage):
+        keys = [(await stage.user("torbox"))[1] for _ in range(3)]
+        statuses = [(await stage.ask("GET", ACCOUNT, "torbox", key=key)).status_code for key in keys]
+        assert statuses == [200, 200, 429]
 
 
 class TestLimits:

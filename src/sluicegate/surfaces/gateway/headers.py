@@ -24,6 +24,8 @@ _ADDON_ID: Final = b"x-relaygate-addon-id"
 _ADDON_SECRET: Final = b"x-relaygate-addon-secret"
 _TOKENS: Final = b"x-relaygate-provider-api-key"
 _TOKEN_LENGTH_MAX: Final = 4_096
+_BLANKS: Final = " \t"
+"""What may surround an entry of a list (RFC 9110, section 5.6.3); other spaces are part of it, and then wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def requested_providers(scope: Scope) -> tuple[str, ...]:
     text = _single(scope, _PROVIDER)
     if not text:
         raise GatewayRefused(ProblemCode.INVALID_PROVIDER, "The header X-Relaygate-Provider names no provider.")
-    slugs = tuple(entry.strip() for entry in text.split(","))
+    slugs = tuple(entry.strip(_BLANKS) for entry in text.split(","))
     for slug in slugs:
         if slug not in PROVIDERS:
             known = ", ".join(PROVIDERS)
@@ -99,7 +101,7 @@ def caller_claim(scope: Scope, providers: int) -> CallerClaim:
             ProblemCode.MISSING_END_USER_CREDENTIAL,
             "Send 'Authorization: Bearer <proxy key>' or X-Relaygate-Provider-Api-Key.",
         )
-    tokens = tuple(entry.strip() for entry in listed.split(","))
+    tokens = tuple(entry.strip(_BLANKS) for entry in listed.split(","))
     if len(tokens) != providers:
         raise _invalid(f"There are {len(tokens)} provider tokens for {providers} providers; tokens hold no commas.")
     if not all(0 < len(token) <= _TOKEN_LENGTH_MAX and token.isascii() and token.isprintable() for token in tokens):
@@ -117,7 +119,7 @@ def presented_credentials(scope: Scope) -> list[str]:
 
 def _bearer(scope: Scope) -> str:
     scheme, _, text = _single(scope, b"authorization").partition(" ")
-    return text.strip() if scheme.lower() == "bearer" else ""
+    return text.strip(_BLANKS) if scheme.lower() == "bearer" else ""
 
 
 def _single(scope: Scope, name: bytes) -> str:
@@ -125,7 +127,7 @@ def _single(scope: Scope, name: bytes) -> str:
     lines = header_lines(scope, name)
     if len(lines) > 1:
         raise _invalid(f"The header {name.decode().title()} occurs more than once.")
-    return lines[0].strip() if lines else ""
+    return lines[0].strip(_BLANKS) if lines else ""
 
 
 def _shown(slug: str) -> str:
