@@ -100,7 +100,7 @@ def _get_media(source: str, folder: Path, to: str, user: str, settings: "Setting
 def _read(text: str) -> Source:
     """A file on disk when there is one with that name, else what ``read_source`` makes of it."""
     path = Path(text).expanduser()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # no name that a file can have
         if path.is_file():
             if path.stat().st_size > _UPLOAD_MAX:
                 raise InvalidInput(f"{path.name} is larger than {_UPLOAD_MAX >> 20} MiB; it is no .torrent or .nzb.")

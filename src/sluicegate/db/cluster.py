@@ -89,7 +89,7 @@ class Cluster:
         user = server_user(self.data)
         for mode in ("fast", "immediate"):
             options = ("-w", "-t", f"{_STOP_SECONDS:.0f}", "-m", mode, "-D", str(self.data), "stop")
-            with suppress(InternalError):
+            with suppress(InternalError):  # then the harder way
                 self._run("pg_ctl", options, user, _STOP_SECONDS + 10)
                 return
 
@@ -136,7 +136,7 @@ class Cluster:
         start; we know better, because no process works in this data folder any more.
         """
         for process in self._left_over():
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.NoSuchProcess):  # it has just ended
                 process.kill()
         self._left_over()
         for path in (self._pid_file, self._socket, self._socket.with_name(self._socket.name + ".lock")):

@@ -85,7 +85,7 @@ def load(connector: Connector, blocks: Iterable[bytes]) -> None:
                 crash_point(CrashPoint.RESTORE_LOADED)
                 # Only now: whatever breaks off before this line changes nothing.
                 broken = not _write(run, b"\nCOMMIT;\n")
-            with suppress(BrokenPipeError):
+            with suppress(BrokenPipeError):  # it has ended; its status tells why
                 _input(run).close()
             _ended(run, "psql", sql_errors)
             if broken:
@@ -101,7 +101,7 @@ def _feed(process: subprocess.Popen[bytes], blocks: Iterable[bytes], failures: l
         for block in blocks:
             if not _write(process, block):
                 break
-        with suppress(BrokenPipeError):
+        with suppress(BrokenPipeError):  # it has ended; its status tells why
             _input(process).close()
     except BaseException as error:  # noqa: BLE001 - raised again by who waits for this thread
         failures.append(error)
@@ -160,7 +160,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
-            with suppress(OSError):
+            with suppress(OSError):  # bytes that nobody takes any more
                 pipe.close()
 
 

@@ -70,7 +70,7 @@ class EmbeddedPostgres:
             try:
                 fcntl.flock(member, fcntl.LOCK_SH)
                 self._cluster.start()
-            except BaseException:
+            except BaseException:  # nothing else closes it
                 os.close(member)
                 raise
             self._member = member
@@ -82,7 +82,7 @@ class EmbeddedPostgres:
         try:
             with self._turn():
                 fcntl.flock(member, fcntl.LOCK_UN)
-                with suppress(BlockingIOError):
+                with suppress(BlockingIOError):  # others use it still
                     fcntl.flock(member, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     self._cluster.stop()
         finally:

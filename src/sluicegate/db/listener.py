@@ -69,7 +69,7 @@ class Listener:
 
     def forget(self, channel: str, callback: Callback) -> None:
         """Stops calling ``callback``."""
-        with suppress(ValueError):
+        with suppress(ValueError):  # forgetting twice is fine
             self._callbacks[channel].remove(callback)
 
     async def on_connect(self, hook: Hook) -> None:
@@ -132,7 +132,7 @@ class Listener:
 
 
 async def _happens(event: asyncio.Event, *, within: float) -> bool:
-    with suppress(TimeoutError):
+    with suppress(TimeoutError):  # the answer says so
         async with asyncio.timeout(within):
             await event.wait()
     return event.is_set()

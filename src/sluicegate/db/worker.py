@@ -157,7 +157,7 @@ class Worker:
         await connection.execute("SELECT pg_try_advisory_lock($1)", owner_lock_key(self._id))
 
     async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
+        with suppress(TimeoutError):  # the pause is over
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
 

@@ -178,7 +178,7 @@ async def attend_child(
 async def _feed(process: asyncio.subprocess.Process, feed: bytes) -> None:
     assert process.stdin is not None  # noqa: S101  (opened as pipes above)
     # A child that dies early closes the pipe; its exit code tells the story.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # see above
         process.stdin.write(feed)
         await process.stdin.drain()
     process.stdin.close()
@@ -222,5 +222,5 @@ async def end_child(process: asyncio.subprocess.Process) -> None:
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError):  # all have ended
         os.killpg(group, number)

@@ -62,7 +62,7 @@ class RangedFile:
         try:
             async with asyncio.timeout(_HEAD_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
-            with contextlib.suppress(SluicegateError):
+            with contextlib.suppress(SluicegateError):  # the converter sees a broken transfer
                 await self._send(head, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the converter has read what it wanted

@@ -67,7 +67,7 @@ class WorkRooms:
             return []
         found: list[UUID] = []
         for entry in os.scandir(self._root):
-            with contextlib.suppress(ValueError, FileNotFoundError):
+            with contextlib.suppress(ValueError, FileNotFoundError):  # not ours, or just removed
                 if entry.stat(follow_symlinks=False).st_mtime < time.time() - _YOUNG_SECONDS:
                     found.append(UUID(entry.name))
         return found

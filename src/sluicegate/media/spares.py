@@ -38,7 +38,7 @@ class Spares:
         if not self._closed:
             self._prepare()
         if waiting is not None:
-            with contextlib.suppress(InternalError):
+            with contextlib.suppress(InternalError):  # a fresh one is tried below
                 process = await waiting
                 if process.returncode is None:
                     return process
@@ -73,7 +73,7 @@ class Spares:
 
 
 async def _end(waiting: asyncio.Task[asyncio.subprocess.Process]) -> None:
-    with contextlib.suppress(InternalError):
+    with contextlib.suppress(InternalError):  # it never started
         process = await waiting
         if process.stdin is not None:
             process.stdin.close()

@@ -219,7 +219,7 @@ class Workshop:
             self._extract, url, options, folder, limits, extraction, fetch=True, max_bytes=max_bytes
         )
         if reading is not None:
-            with contextlib.suppress(ExtractionFailed, MediaRestricted, NoMedia):
+            with contextlib.suppress(ExtractionFailed, MediaRestricted, NoMedia):  # the reading may be too old
                 await fetch(reading=reading)
                 return
             extraction.start_over()

@@ -98,7 +98,7 @@ class ConnectionPool:
             self._used.add(connection)
             await connection.ask(request)
             return Reply(self, place, connection)
-        except BaseException:
+        except BaseException:  # a cancelled wait gives its place back as well
             if connection is None:
                 self._places.release()
             else:
@@ -156,7 +156,7 @@ class ConnectionPool:
                 ssl=self._tls if secure else None,
                 server_hostname=target.host if secure else None,
             )
-        except BaseException:
+        except BaseException:  # nothing else closes it
             found.close()
             raise
         return connection

@@ -210,7 +210,7 @@ def _onward(head: _Head) -> bytes:
 
 async def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
-    with suppress(OSError, TimeoutError):
+    with suppress(OSError, TimeoutError):  # the peer may be gone already
         async with asyncio.timeout(1):
             await writer.wait_closed()
 

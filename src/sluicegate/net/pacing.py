@@ -99,7 +99,7 @@ class Pacing:
         try:
             yield
             self._note(account, calls, CallOutcome.ANSWERED)
-        except BaseException as error:
+        except BaseException as error:  # every call ends with its outcome noted
             self._note(account, calls, outcome_of(error))
             if isinstance(error, UpstreamError):
                 await self._learn(account, calls, error)
@@ -131,7 +131,7 @@ class Pacing:
         ended = self._ended.pop(account, [])
         try:
             return await self._ledger.take(account, calls, allowances, ended=ended)
-        except BaseException:
+        except BaseException:  # told with the next question instead
             self._ended[account] += ended
             raise
 

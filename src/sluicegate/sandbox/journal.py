@@ -44,7 +44,7 @@ class LineLog:
             return
         with self._path.open("rb") as lines:
             for line in lines:
-                with contextlib.suppress(msgspec.DecodeError):
+                with contextlib.suppress(msgspec.DecodeError):  # the last line, when a kill cut it
                     yield _DECODE(line)
 
     def rewrite(self, values: Iterable[object]) -> None:

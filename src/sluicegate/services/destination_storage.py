@@ -91,7 +91,7 @@ class DestinationStorage(Storage):
         await storage.abandon(key, log)
         try:
             return await storage.send(key, lambda _: chunks, size=size, log=log)
-        except BaseException:
+        except BaseException:  # a cancelled upload leaves nothing either
             await _drop(storage, key, log)
             raise
 
@@ -161,7 +161,7 @@ class DestinationStorage(Storage):
 async def _drop(storage: Storage, key: str, log: UploadLog) -> None:
     """Removes what is left even while this task is being cancelled; the sweep does it when this cannot."""
     dropping = asyncio.ensure_future(storage.abandon(key, log))
-    with contextlib.suppress(StorageError, TimeoutError, asyncio.CancelledError):
+    with contextlib.suppress(StorageError, TimeoutError, asyncio.CancelledError):  # see above
         async with asyncio.timeout(_CLEANUP_SECONDS):
             await asyncio.shield(dropping)
     if not dropping.done():

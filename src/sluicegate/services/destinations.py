@@ -93,7 +93,7 @@ class DestinationService:
         async with self._transactions() as tx:
             uploads = await tx.uploads.of(user_id, cloud, name)
         for upload in uploads:
-            with contextlib.suppress(StorageError, NotFound, InvalidInput):
+            with contextlib.suppress(StorageError, NotFound, InvalidInput):  # that storage may be gone
                 await self._drop(upload.destination_id, upload.key)
         async with self._transactions() as tx:
             return await tx.destinations.remove(user_id, cloud=cloud, name=name)

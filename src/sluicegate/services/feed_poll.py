@@ -128,10 +128,10 @@ class FeedPoller:
                 await self._read(poll)
         except SluicegateError as failure:
             error = failure
-        except Exception:
+        except Exception:  # a fault of ours is told at the feed and goes on
             await self._settle(poll, InternalError())
             raise
-        except BaseException:
+        except BaseException:  # being stopped is not the feed's fault
             await self._settle(poll, None, blame=False)
             raise
         crash_point(CrashPoint.FEED_READ)
@@ -146,7 +146,7 @@ class FeedPoller:
             while True:
                 await asyncio.sleep(_HOLD_SECONDS)
                 # A database that is away for a moment costs at most a second poll, which brings nothing twice.
-                with suppress(SluicegateError):
+                with suppress(SluicegateError):  # see above
                     async with self._transactions() as tx:
                         await tx.feeds.hold(feed_id, until=self._clock.now() + _LEASE)
 

@@ -107,7 +107,7 @@ class ProgressWriter:
             await asyncio.sleep(max(_WRITE_EVERY, len(self._meters) / _ROWS_PER_SECOND))
             news = [meter.news(job_id) for job_id, meter in self._meters.items() if meter.changed]
             # The database may be away for a moment; the next look tells more than this one.
-            with contextlib.suppress(SluicegateError):
+            with contextlib.suppress(SluicegateError):  # see above
                 if news:
                     async with self._transactions() as tx:
                         await tx.media_jobs.advance(news)

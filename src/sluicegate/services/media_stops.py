@@ -40,7 +40,7 @@ class MediaStops:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             # The database may be away for a moment; the next look finds what this one missed.
-            with contextlib.suppress(SluicegateError):
+            with contextlib.suppress(SluicegateError):  # see above
                 async with self._transactions() as tx:
                     over = await tx.media_queue.over(list(self._running))
                 for job_id in over & self._running.keys():

@@ -139,7 +139,7 @@ class PasskeyCeremonies:
             return parse_authentication_credential_json(_bounded(answer)).raw_id
         except Unauthenticated:
             raise
-        except Exception as cause:
+        except Exception as cause:  # as above
             raise Unauthenticated(_WRONG, action=_AGAIN) from cause
 
     def proven(self, answer: str, passkey: Passkey, party: RelyingParty, bound_to: str) -> Proof:
@@ -159,7 +159,7 @@ class PasskeyCeremonies:
             )
         except Unauthenticated:
             raise
-        except Exception as cause:
+        except Exception as cause:  # as above
             raise Unauthenticated(_WRONG, action=_AGAIN) from cause
         if credential.response.user_handle != passkey.user_id.bytes:
             raise Unauthenticated(_WRONG, action=_AGAIN)

@@ -169,6 +169,6 @@ class RepeatService:
         CURRENT_ATTEMPT.set(None)  # holding on is no effect of the request
         while True:
             await asyncio.sleep(_HOLD_EVERY)
-            with suppress(SluicegateError):
+            with suppress(SluicegateError):  # the next round comes before it runs out
                 async with self._transactions() as tx:
                     await tx.repeats.hold(attempt_id, self._clock.now() + _HOLD)

@@ -256,7 +256,7 @@ class StoreService:
 
         store = await self._write(store_id, note)
         if store.state is StoreState.FAILED:
-            with contextlib.suppress(StorageError):
+            with contextlib.suppress(StorageError):  # the sweep tries again
                 await storage.abandon(store.key, _NoLog())
             return None
         return error.retry_after or _PAUSES[min(store.attempts, len(_PAUSES)) - 1]

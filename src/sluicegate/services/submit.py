@@ -79,7 +79,7 @@ class SubmitService:
             job, created = await self._record(user_id, source, cached_in)
             if not created or patience <= 0:
                 return job, created
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError):  # then it is answered as it stands
                 async with asyncio.timeout(patience):
                     async for change in changes:
                         if change.subject == job.id and change.version > job.version and change.state != _ON_ITS_WAY:

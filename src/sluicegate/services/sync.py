@@ -293,7 +293,7 @@ class SyncService:
 
     async def _placed(self, job: Job) -> Job:
         """A job that was given back, as the cascade leaves it; who asked waits a moment for that, as a submit does."""
-        with suppress(TimeoutError):
+        with suppress(TimeoutError):  # it goes on by itself
             async with asyncio.timeout(_PLACED_WITHIN):
                 while not job.state.over and not job.transfer_id:
                     await asyncio.sleep(_LOOK_AGAIN)

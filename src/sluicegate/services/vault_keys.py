@@ -159,7 +159,7 @@ def write_key(path: Path, key: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        with suppress(FileExistsError):
+        with suppress(FileExistsError):  # another process was first: its key is the key
             os.link(draft, path)
     finally:
         draft.unlink()

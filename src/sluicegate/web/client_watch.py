@@ -73,7 +73,7 @@ class ClientWatch:
     async def _watch(self) -> None:
         # A request body, if there is one, is of no interest and dropped as it comes; one that breaks our bounds
         # (``web.limits``) ends the response as a disconnect does.
-        with contextlib.suppress(SluicegateError):
+        with contextlib.suppress(SluicegateError):  # see above
             while (await self._receive())["type"] != "http.disconnect":
                 pass
         self._gone = True

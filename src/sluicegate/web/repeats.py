@@ -85,7 +85,7 @@ class RepeatedRequests:
         try:
             async with self._service.holding(attempt):
                 await self._app(scope, receive, held)
-        except Exception:
+        except Exception:  # whoever is cancelled may have had an effect: that claim runs out
             await self._service.forget(attempt)
             raise
         if held.status is None or held.sent or held.status in _PASSING or held.status >= 500:

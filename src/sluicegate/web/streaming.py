@@ -41,7 +41,7 @@ async def send_bytes(source: ByteSource, scope: Scope, receive: Receive, send: S
         await _start(answer, send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return
-    with contextlib.suppress(ClientGone):
+    with contextlib.suppress(ClientGone):  # nobody is left to tell
         path = source.local_path
         if path is not None and source.size is not None:
             await _send_local(path, source.size, answer, scope, receive, send)

@@ -18,5 +18,5 @@ class AddressCheck:
     async def __call__(self, url: str) -> None:
         """Raises ForbiddenAddress; a name that does not resolve now may do so later."""
         target = self.egress.check_url(url)
-        with contextlib.suppress(ConnectionFailed, UpstreamTimeout):
+        with contextlib.suppress(ConnectionFailed, UpstreamTimeout):  # see above
             await self.egress.approve(target.host, target.port)

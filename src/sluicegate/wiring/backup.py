@@ -72,7 +72,7 @@ async def write_backup(settings: Settings, target: Path, passphrase: Secret, *, 
     except OSError as error:
         raise InvalidInput(f"The backup cannot be written: {error.strerror}.", action="Name another place.") from error
     finally:
-        with suppress(OSError):
+        with suppress(OSError):  # moved, or never made
             draft.unlink()
     return (await asyncio.to_thread(target.stat)).st_size
 

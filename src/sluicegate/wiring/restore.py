@@ -110,7 +110,7 @@ def _key_beside(settings: Settings, key: bytes) -> Iterator[None]:
     write_key(beside, key)
     try:
         yield
-    except BaseException:
+    except BaseException:  # nothing was decided: the old key stays alone
         beside.unlink()
         raise
     crash_point(CrashPoint.RESTORE_DECIDED)

@@ -59,7 +59,7 @@ def _move(staged: Path, data_dir: Path, part: str) -> None:
         old.parent.mkdir(parents=True, exist_ok=True)
         place.rename(old)
     if part == "master.key":
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # there is one only in the midst of a rotation
             (data_dir / "master.key.next").unlink()
     place.parent.mkdir(parents=True, exist_ok=True)
     new.rename(place)

@@ -50,7 +50,7 @@ async def _stand_by(installation: Installation, make_worker: Callable[[], "Worke
                     await _work(make_worker(), stop)
         except Exception as error:  # noqa: BLE001 - engines that do not start now may start in a moment
             _log.exception("the engines could not be taken over (%s); tried again soon", type(error).__name__)
-        with suppress(TimeoutError):
+        with suppress(TimeoutError):  # time for the next look
             async with asyncio.timeout(_LOOK_EVERY):
                 await stop.wait()
 

@@ -116,7 +116,7 @@ def prepare(order: Order) -> None:
 
     An empty page is shown to all of them; ``order`` is one that is never carried out.
     """
-    with PageReader(order) as reader, contextlib.suppress(YoutubeDLError):
+    with PageReader(order) as reader, contextlib.suppress(YoutubeDLError):  # there is nothing on the page
         for kind in gen_extractor_classes():
             kind.suitable(order.url)
         everything = reader.get_info_extractor("Generic")

@@ -108,7 +108,7 @@ class AllDebrid(Provider):
 
     async def remove(self, transfer_id: str) -> None:
         """Deletes a magnet with its files."""
-        with suppress(TransferMissing):
+        with suppress(TransferMissing):  # removing twice is fine
             await self._api.delete(transfer_id)
 
     async def link(self, locator: str, *, viewer_address: str | None = None) -> Link:
@@ -192,7 +192,7 @@ def _progress(row: wire.Magnet, state: TransferState) -> float:
 
 def _hash(text: str) -> str | None:
     """The info hash where it is one: the field is not documented."""
-    with suppress(MalformedSource):
+    with suppress(MalformedSource):  # some other word
         return parse_info_hash(text).info_hash
     return None
 

@@ -222,7 +222,7 @@ class Download:
         finally:
             saver.cancel()
             await asyncio.gather(saver, return_exceptions=True)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # what is not written is fetched again
                 await self._save(part)
 
     async def _save_regularly(self, part: Part) -> None:
@@ -238,7 +238,7 @@ class Download:
         await in_thread(self._records.write, self.record, state)
 
     async def _fail(self, words: str) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a full disk; the next start finds the same cause
             await self._finish(Phase.FAILED, words)
 
     async def _finish(self, phase: Phase, words: str = "") -> None:

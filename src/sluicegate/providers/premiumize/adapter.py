@@ -152,9 +152,9 @@ class Premiumize(Provider):
         row = next((row for row in await self._rows() if row.id == transfer_id), None)
         if row is None:
             return
-        with suppress(FileGone):
+        with suppress(FileGone):  # removed by hand
             await self._remove_content(row)
-        with suppress(TransferMissing):
+        with suppress(TransferMissing):  # removing twice is fine
             await self._api.delete_transfer(row.id)
 
     async def link(self, locator: str, *, viewer_address: str | None = None) -> Link:
@@ -331,7 +331,7 @@ def _is_source(text: str | None) -> bool:
 
 def _hash(source: str) -> str | None:
     """The info hash of a magnet, None for any other source."""
-    with suppress(InvalidInput):
+    with suppress(InvalidInput):  # a link or a name
         return parse_magnet(source).info_hash
     return None
 

@@ -97,7 +97,7 @@ class Desk:
         download = self._downloads.enter(self._downloads.records.create(call))
         try:
             self._downloads.begin(download)
-        except BaseException:
+        except BaseException:  # a transfer that did not begin is none
             self._downloads.forget(download)
             raise
         return Added(existing=False, transfer=self._facts(download))

@@ -85,7 +85,7 @@ class Engine:
             self._save: self._options.save_every,
             self._downloads.watch_disk: self._options.disk_every,
         }
-        with selectors.DefaultSelector() as selector, contextlib.suppress(BrokenPipeError):
+        with selectors.DefaultSelector() as selector, contextlib.suppress(BrokenPipeError):  # nobody listens
             selector.register(0, selectors.EVENT_READ)
             selector.register(self._awake, selectors.EVENT_READ)
             received = bytearray()
@@ -127,12 +127,12 @@ class Engine:
 
     def _drain(self) -> None:
         """Everything that was waiting: alerts, and work that other threads handed in."""
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(BlockingIOError):  # woken by something else
             os.read(self._awake, 4096)
         for alert in self._downloads.session.engine.pop_alerts():
             if handler := self._alerts.get(type(alert)):
                 _guarded(handler, alert)
-        with contextlib.suppress(queue.Empty):
+        with contextlib.suppress(queue.Empty):  # all done
             while True:
                 _guarded(self._work.get_nowait())
 
@@ -220,7 +220,7 @@ class Engine:
         self._wake()
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(BlockingIOError):  # a full pipe wakes it as well
             os.write(self._alarm, b"\0")
 
     def _farewell(self) -> None:

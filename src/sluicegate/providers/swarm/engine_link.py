@@ -63,7 +63,7 @@ class EngineLink:
     async def start(self) -> None:
         """Goes on with recorded transfers; without any, the engine waits for the first call."""
         if await asyncio.to_thread(self.has_records):
-            with contextlib.suppress(UpstreamUnavailable):
+            with contextlib.suppress(UpstreamUnavailable):  # tried again by the first call
                 await self._running()
 
     async def call(self, call: Call) -> Result:
@@ -135,7 +135,7 @@ class EngineLink:
         except TimeoutError as cause:
             _end(process)
             raise _unavailable("The torrent engine did not start in time.") from cause
-        except BaseException:
+        except BaseException:  # nobody else knows of the process yet
             _end(process)
             raise
         finally:
@@ -187,7 +187,7 @@ class EngineLink:
         _log.warning("the torrent engine ended with status %s; next start in %.1f s", process.returncode, delay)
         if await asyncio.to_thread(self.has_records):
             await asyncio.sleep(delay)
-            with contextlib.suppress(UpstreamUnavailable):
+            with contextlib.suppress(UpstreamUnavailable):  # tried again by the next call
                 await self._running()
 
 
@@ -197,7 +197,7 @@ def _unavailable(words: str, retry_after: float | None = None) -> UpstreamUnavai
 
 def _end(process: Process) -> None:
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
             process.kill()
 
 

@@ -66,7 +66,7 @@ def _create(folder: Path) -> tuple[int, Path]:
 
 
 def _remove_if_abandoned(path: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError):  # finished or removed meanwhile
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

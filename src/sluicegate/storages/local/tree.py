@@ -32,7 +32,7 @@ def open_folder(root: Path, names: Sequence[str]) -> Iterator[int]:
 def create_folder(root: Path, names: Sequence[str]) -> None:
     """Makes the folder ``names`` below ``root``, each new level being safe on disk before the next one."""
     for depth, name in enumerate(names):
-        with open_folder(root, names[:depth]) as parent, contextlib.suppress(FileExistsError):
+        with open_folder(root, names[:depth]) as parent, contextlib.suppress(FileExistsError):  # another write made it
             os.mkdir(name, 0o700, dir_fd=parent)
             os.fsync(parent)
 

@@ -36,7 +36,7 @@ class ObjectStorage(Storage):
         upload = self._upload(key, size, Volatile())
         try:
             return await upload.run(lambda _: chunks)
-        except BaseException:
+        except BaseException:  # a cancelled write leaves nothing either
             await _finish(upload)
             raise
 
@@ -117,7 +117,7 @@ async def file_chunks(path: Path, start: int = 0) -> AsyncIterator[bytes]:
 async def _finish(upload: Upload) -> None:
     """Drops an upload even while this task is being cancelled; what cannot be dropped is the storage's to expire."""
     dropping = asyncio.ensure_future(upload.drop())
-    with contextlib.suppress(StorageError, TimeoutError, asyncio.CancelledError):
+    with contextlib.suppress(StorageError, TimeoutError, asyncio.CancelledError):  # see above
         async with asyncio.timeout(_CLEANUP_SECONDS):
             await asyncio.shield(dropping)
     if not dropping.done():

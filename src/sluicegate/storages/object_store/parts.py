@@ -45,7 +45,7 @@ class Buffers:
     def give_back(self, body: memoryview) -> None:
         """Takes the buffer under ``body`` for use again, unless somebody still reads it: a socket may."""
         buffer = body.obj
-        with suppress(BufferError):
+        with suppress(BufferError):  # then the buffer is not used again
             body.release()
             if isinstance(buffer, bytearray) and buffer:
                 buffer.append(buffer.pop())  # what is looked at cannot change its length

@@ -138,7 +138,7 @@ class Upload:
                         continue
                     await room.acquire()
                     group.create_task(self._send_part(piece, room))
-        except BaseExceptionGroup as errors:
+        except BaseExceptionGroup as errors:  # a task group wraps even being cancelled
             await self._save()
             raise _first(errors) from None
         await self._save()

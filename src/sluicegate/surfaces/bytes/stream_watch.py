@@ -64,7 +64,7 @@ class StreamWatch:
             except SluicegateError as error:
                 # Streams outlive a database that restarts; new ones are refused meanwhile.
                 _log.warning("The rights of open streams could not be checked: %s", error.detail)
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError):  # time for the next look
                 await asyncio.wait_for(self._changed.wait(), _EVERY_SECONDS)
             self._changed.clear()
 

@@ -110,7 +110,7 @@ class ChangeStream(ASGIResponse):
             if self._watch is not None:
                 watched.callback(self._watch(self._ask_again))
             async with self._changes.follow(self._user_id) as feed:
-                with contextlib.suppress(ClientGone, TimeoutError):
+                with contextlib.suppress(ClientGone, TimeoutError):  # both are an end
                     await self._send(feed, receive, send)
 
     def _ask_again(self) -> None:

@@ -67,6 +67,6 @@ async def start(caller: Caller, services: Services, batch_id: Id) -> Started:
 
 
 def _job_id(text: str) -> UUID | None:
-    with contextlib.suppress(NotFound):
+    with contextlib.suppress(NotFound):  # no id of ours
         return as_uuid(text)
     return None

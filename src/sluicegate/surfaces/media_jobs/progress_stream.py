@@ -41,7 +41,7 @@ class ProgressStream(ASGIResponse):
         """Follows first and reads then, so that nothing is missed in between."""
         del scope
         async with self._changes.follow(self._job.user_id) as feed:
-            with contextlib.suppress(ClientGone, TimeoutError):
+            with contextlib.suppress(ClientGone, TimeoutError):  # both are an end
                 await self._send(feed, receive, send)
 
     async def _send(self, feed: AsyncIterator[Change], receive: Receive, send: Send) -> None:
