@@ -22,6 +22,7 @@ from sluicegate.wiring import web
 from sluicegate.wiring.installation import open_installation
 
 PASSWORD = "quite a long sentence"
+OUTSIDE = ("/app/sign-in", "/app/welcome")
 NAMES = ("alma", "berta", "carla", "dora")
 _TOKEN = re.compile(r'name="form_token" value="([0-9a-f]+)"')
 
@@ -80,7 +81,7 @@ async def forms(house: Server) -> list[str]:
             await installation.sign_in.accept(token.reveal(), name, PASSWORD)
         app = Litestar(web._surfaces(installation, Metrics()), openapi_config=None)
         posts = [route.path for route in app.routes if isinstance(route, HTTPRoute) and "POST" in route.methods]
-    inside = [path for path in posts if path.startswith("/app/") and path not in {"/app/sign-in", "/app/welcome"}]
+    inside = [path for path in posts if path.startswith("/app/") and not path.startswith(OUTSIDE)]
     return [re.sub(r"\{\w+:uuid\}", str(uuid4()), re.sub(r"\{\w+:str\}", "s3", path)) for path in inside]
 
 
