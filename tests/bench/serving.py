@@ -13,6 +13,7 @@ from typing import IO
 __all__ = ["MIB", "Target", "byte_server", "sample_file", "work_folder"]
 
 MIB = 1024 * 1024
+_MATROSKA = bytes.fromhex("1a45dfa3a3428288") + b"matroska"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ def work_folder() -> Iterator[Path]:
 
 
 def sample_file(folder: Path, size: int) -> Path:
-    """A file of incompressible bytes, in the page cache when this returns."""
+    """A file of incompressible bytes that begins like a film, in the page cache when this returns."""
     path = folder / "film.mkv"
-    block = os.urandom(MIB)
+    block = _MATROSKA + os.urandom(MIB - len(_MATROSKA))
     with path.open("wb") as file:
         for _ in range(size // MIB):
             file.write(block)

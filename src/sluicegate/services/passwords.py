@@ -1,6 +1,7 @@
 """Passwords and second factors: Argon2id off the event loop, and time-based codes (RFC 6238)."""
 
 import asyncio
+import functools
 import secrets
 from datetime import datetime
 from typing import Final
@@ -23,8 +24,6 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self._gate = asyncio.Semaphore(_AT_ONCE)
-        # Verified for names that do not exist, so that they take as long as those that do.
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
 
     async def hash(self, password: str) -> str:
         """Argon2id, in its text form."""
@@ -34,19 +33,25 @@ class Passwords:
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether this is the password; with None it never is, and takes as long."""
         async with self._gate:
-            return await asyncio.to_thread(self._matches, password_hash or self._nobody, password) and bool(
-                password_hash
-            )
+            return await asyncio.to_thread(self._matches, password_hash, password)
 
     def outdated(self, password_hash: str) -> bool:
         """Whether it was hashed at a lower cost than today's."""
         return self._hasher.check_needs_rehash(password_hash)
 
-    def _matches(self, password_hash: str, password: str) -> bool:
+    @functools.cached_property
+    def _nobody(self) -> str:
+        """Verified for names that do not exist, so that they take as long as those that do."""
+        return self._hasher.hash(secrets.token_urlsafe(16))
+
+    def _matches(self, password_hash: str | None, password: str) -> bool:
+        # Looked at first, so that the first sign-in makes it, whoever signs in; most processes never see one.
+        nobody = self._nobody
         try:
-            return self._hasher.verify(password_hash, password)
+            self._hasher.verify(password_hash or nobody, password)
         except (VerificationError, InvalidHashError):
             return False
+        return password_hash is not None
 
 
 def new_totp_secret() -> str:
