@@ -1,5 +1,6 @@
 """Accounts against the sandbox: what is wrong is said with what to do, and nothing is ever lost by it."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -7,6 +8,7 @@ from uuid import UUID, uuid4
 import aiohttp
 import pytest
 
+from sluicegate.core.account_calls import CallOutcome
 from sluicegate.core.accounts import Account, AccountState, Credential
 from sluicegate.core.clock import SystemClock
 from sluicegate.core.errors import (
@@ -17,6 +19,7 @@ from sluicegate.core.errors import (
     HeldBack,
     InvalidInput,
     NotFound,
+    TransferMissing,
     UpstreamError,
 )
 from sluicegate.core.jobs import Job, JobState
@@ -31,6 +34,7 @@ from sluicegate.net.flights import Flights
 from sluicegate.net.http import Http
 from sluicegate.net.pacing import Pacing
 from sluicegate.sandbox.server import SandboxServer
+from sluicegate.services.account_calls import AccountCallService, by_class
 from sluicegate.services.account_probe import AccountProbe
 from sluicegate.services.accounts import AccountService, NewAccount
 from sluicegate.services.cascade import CascadeService
@@ -55,7 +59,8 @@ class Stage:
         self.sandbox = sandbox
         self.transactions = database.transactions
         self.ledger = database.ledger()
-        pacer = Pacer(Pacing(self.ledger, self.clock), Flights())
+        self.history = AccountCallService(database.transactions, self.clock)
+        pacer = Pacer(Pacing(self.ledger, self.clock, note=self.history.note), Flights())
         self.providers = ProviderRegistry(remote_providers(http, sandbox=sandbox), {}, pacer)
         self.accounts = AccountService(
             self.transactions, self.providers, vault, self.ledger, self.clock, AddressCheck(http.egress)
@@ -308,3 +313,32 @@ async def test_a_thousand_jobs_on_an_account_cost_the_pages_of_one_listing(stage
         assert await stage.sync.run("smokedebrid", account.id)
         made = (await stage.calls())[before:]
         assert [call["path"] for call in made] == ["/smokedebrid/v1/transfers"] * expected
+
+
+async def test_what_became_of_the_calls_is_told_by_day_and_class_to_the_owner_alone(stage: Stage):
+    account = await stage.add("torbox")
+    async with stage.transactions() as tx:
+        credential = await tx.accounts.credential(account.id)
+    async with stage.providers.open("torbox", credential, priority=Priority.PLAY) as adapter:
+        await adapter.list_page()
+        with pytest.raises(TransferMissing):
+            await adapter.get("no-such-transfer")
+    for fault, seconds in (("server_error", 0), ("bad_token", 0), ("rate_limited", 90)):
+        await stage.control("faults", provider="torbox", call="*", fault=fault, seconds=seconds)
+        with contextlib.suppress(UpstreamError):
+            await stage.accounts.check(account.id)
+    with pytest.raises(HeldBack):
+        await stage.accounts.check(account.id)
+    days, sums = await stage.history.of_account(stage.user.id, account.id, days=7)
+    today = days[-1]
+    assert [day.made + day.held for day in days[:-1]] == [0] * 6
+    assert (today.answered, today.failed, today.refused, today.limited, today.held) == (3, 1, 1, 1, 1)
+    assert (today.made, today.unwell) == (6, 3)
+    assert {name: counts[CallOutcome.ANSWERED] for name, counts in by_class(sums).items()} == {
+        "account": 1, "list_page": 1, "get": 1,
+    }  # fmt: skip
+    assert list(by_class(sums)) == ["account", "get", "list_page"]
+    assert await stage.history.of_user(stage.user.id, days=7) == {account.id: days}
+    assert await stage.history.of_user(uuid4(), days=7) == {}
+    with pytest.raises(NotFound):
+        await stage.history.of_account(uuid4(), account.id, days=7)

@@ -9,9 +9,11 @@ import typer
 
 from sluicegate.cli.context import DEFAULT_USER, DatabaseUrl, DataDir, Json, UserName, load, owner, with_installation
 from sluicegate.cli.output import notes, print_json, print_table
+from sluicegate.core.account_calls import CallDay
 from sluicegate.core.accounts import Account, AccountState
+from sluicegate.core.pacing import Outlook
 from sluicegate.core.secrets import Secret
-from sluicegate.services.accounts import AccountOutlook, AccountService, NewAccount
+from sluicegate.services.accounts import AccountService, NewAccount
 
 if TYPE_CHECKING:
     from sluicegate.wiring.installation import Installation
@@ -34,7 +36,7 @@ def add(
     label: Annotated[str, typer.Option(help="Tells several accounts at one provider apart.")] = "main",
     base_url: Annotated[str | None, typer.Option(help="Address of a provider that you host yourself.")] = None,
     proxy: Annotated[str | None, typer.Option(help="Egress proxy for it: http://user:password@host:port.")] = None,
-    no_check: NoCheck = False,  # noqa: FBT002
+    no_check: NoCheck = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -51,13 +53,16 @@ def add(
 
 
 @app.command("list")
-def list_(user: Whose = None, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:  # noqa: FBT002
+def list_(user: Whose = None, data_dir: DataDir = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Lists accounts with what is left of their calls, without their tokens."""
 
     async def work(installation: "Installation") -> list[dict[str, Any]]:
+        found = await _accounts(installation, user)
         return [
-            _row(name, account, await installation.accounts.outlook(account.id))
-            for name, account in await _accounts(installation, user)
+            _row(name, account, outlook)
+            for (name, account), outlook in zip(
+                found, await installation.accounts.outlooks([account for _, account in found]), strict=True
+            )
         ]
 
     rows = with_installation(load(data_dir, database_url), work)
@@ -67,6 +72,33 @@ def list_(user: Whose = None, data_dir: DataDir = None, database_url: DatabaseUr
         columns = ("id", "user", "provider", "label", "token", "state", "plan", "expires_at", "calls_left", "reason")
         table = [tuple(row[column] for column in columns) for row in rows]
         print_table([column.replace("_", " ").upper() for column in columns], table, empty="There are no accounts.")
+
+
+@app.command()
+def history(
+    account: AccountId,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How many days, today included.")] = 30,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    json: Json = False,
+) -> None:
+    """Shows what became of an account's calls, day by day: how well it has been."""
+
+    async def work(installation: "Installation") -> list[CallDay]:
+        owner_id = (await installation.accounts.get(account)).user_id
+        return (await installation.account_calls.of_account(owner_id, account, days=days))[0]
+
+    columns = ("day", "answered", "limited", "refused", "failed", "held")
+    rows = [
+        {name: str(day.day) if name == "day" else getattr(day, name) for name in columns}
+        for day in with_installation(load(data_dir, database_url), work)
+        if day.made or day.held
+    ]
+    if json:
+        print_json(rows)
+    else:
+        table = [tuple(row.values()) for row in rows]
+        print_table([name.upper() for name in columns], table, empty="Nothing was asked in this time.")
 
 
 @app.command()
@@ -93,7 +125,7 @@ def check(
 def rotate(
     account: AccountId,
     token: Token,
-    no_check: NoCheck = False,  # noqa: FBT002
+    no_check: NoCheck = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -137,7 +169,7 @@ async def _accounts(installation: "Installation", user: str | None) -> list[tupl
     return [(person.name, one) for person in people for one in await installation.accounts.page(person.id)]
 
 
-def _row(user: str, account: Account, outlook: AccountOutlook) -> dict[str, Any]:
+def _row(user: str, account: Account, outlook: Outlook) -> dict[str, Any]:
     facts = account.facts
     limits = [f"{x.left}/{x.limit.count} {x.limit.calls} in {x.limit.seconds:g} s" for x in outlook.limits]
     rests = [f"{x.calls} rests until {x.until:%H:%M:%S} UTC: {x.reason}" for x in outlook.rests]
@@ -162,4 +194,4 @@ def _say(account: Account) -> None:
 
 
 def _secret(token: str) -> Secret:
-    return Secret(sys.stdin.readline().strip() if token == "-" else token.strip())  # noqa: S105
+    return Secret(sys.stdin.readline().strip() if token == "-" else token.strip())  # noqa: S105 - a dash stands for the standard input

@@ -1,6 +1,6 @@
 """What became of the calls that accounts made at their providers, by day: how well an account has been over time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -96,8 +96,8 @@ class AccountCallRepository(Protocol):
         """Adds to what is kept; accounts that are gone are left out."""
         ...
 
-    async def of_user(self, user_id: UUID, *, since: date) -> list[CallSum]:
-        """Sums of all classes together of a user's own accounts, ``calls`` empty; the oldest day first."""
+    async def of_user(self, user_id: UUID, *, since: date) -> Mapping[UUID, Sequence[CallDay]]:
+        """Days of a user's own accounts on which something was asked; the oldest first."""
         ...
 
     async def of_account(self, account_id: UUID, *, since: date) -> list[CallSum]:

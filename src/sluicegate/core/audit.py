@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
-__all__ = ["AuditRepository", "AuditedCall", "AuditedProvider", "ProviderPoint", "UsagePoint"]
+__all__ = ["AddonPoint", "AuditRepository", "AuditedCall", "AuditedProvider", "ProviderPoint", "UsagePoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,17 @@ class UsagePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class AddonPoint:
+    """Calls of one day (UTC) in one add-on's name, for charts."""
+
+    day: date
+    addon: str
+    calls: int
+    refused: int
+    mean_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderPoint:
     """What calls asked of one provider on one day, for charts; ``failed`` are its answers with an error."""
 
@@ -111,6 +122,10 @@ class AuditRepository(Protocol):
 
     async def usage(self, user_id: UUID, *, since: date) -> list[UsagePoint]:
         """Sums by day, add-on and operation, from that day on; of very many the newest, the oldest first."""
+        ...
+
+    async def addon_usage(self, user_id: UUID, *, since: date) -> list[AddonPoint]:
+        """Sums by day and add-on, as ``usage``."""
         ...
 
     async def provider_usage(self, user_id: UUID, *, since: date) -> list[ProviderPoint]:

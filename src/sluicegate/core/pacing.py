@@ -1,6 +1,6 @@
 """What is known about spending an account's upstream calls: who goes first, what a limit allows, what is left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from sluicegate.core.manifest import CallLimit
 
-__all__ = ["EVERY_CALL", "Allowance", "Ledger", "LimitState", "Priority", "RestState", "Turn"]
+__all__ = ["EVERY_CALL", "Allowance", "Ledger", "LimitState", "Outlook", "Priority", "RestState", "Turn"]
 
 EVERY_CALL: Final = "*"
 """The class that holds every call of an account."""
@@ -77,6 +77,14 @@ class RestState:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is left of an account's published limits, when it refills, and what rests."""
+
+    limits: tuple[LimitState, ...]
+    rests: tuple[RestState, ...]
+
+
 class Ledger(Protocol):
     """Every call of every account, shared by all processes of the installation."""
 
@@ -98,6 +106,10 @@ class Ledger(Protocol):
 
     async def limits(self, account: str, limits: Sequence[CallLimit]) -> tuple[LimitState, ...]:
         """What is left of each limit."""
+        ...
+
+    async def outlooks(self, accounts: Mapping[str, Sequence[CallLimit]]) -> list[Outlook]:
+        """What is left of the limits of several accounts and what rests, in their order; asks the database once."""
         ...
 
     async def rests(self, account: str) -> tuple[RestState, ...]:

@@ -1,21 +1,40 @@
 """Daily sums of accounts' calls in the database."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sluicegate.core.account_calls import CallOutcome, CallSum
+from sluicegate.core.account_calls import CallDay, CallOutcome, CallSum
 from sluicegate.db.daily_schema import account_call_days
-from sluicegate.db.rows import many
 from sluicegate.db.schema import accounts
 
 __all__ = ["AccountCalls"]
 
 _kept = account_call_days.c
+
+_DAYS: Final = (
+    select(
+        _kept.account_id,
+        _kept.day,
+        *(func.coalesce(func.sum(_kept["count"]).filter(_kept.outcome == str(one)), 0) for one in CallOutcome),
+    )
+    .join(accounts, accounts.c.id == _kept.account_id)
+    .where(accounts.c.user_id == bindparam("owner"), _kept.day >= bindparam("since"))
+    .group_by(_kept.account_id, _kept.day)
+    .order_by(_kept.day)
+)
+"""The outcomes in the order of ``CallDay``."""
+
+_CLASSES: Final = (
+    select(_kept.account_id, _kept.day, _kept.calls, _kept.outcome, _kept["count"])
+    .where(_kept.account_id == bindparam("account"), _kept.day >= bindparam("since"))
+    .order_by(_kept.day, _kept.calls)
+)
 
 _ADD: Final = text(
     """
@@ -44,30 +63,16 @@ class AccountCalls:
         columns = {name: [getattr(one, name) for one in sums] for name in ("account_id", "day", "calls", "count")}
         await self._connection.execute(_ADD, columns | {"outcome": [str(one.outcome) for one in sums]})
 
-    async def of_user(self, user_id: UUID, *, since: date) -> list[CallSum]:
+    async def of_user(self, user_id: UUID, *, since: date) -> dict[UUID, list[CallDay]]:
         """See the port."""
-        statement = (
-            select(_kept.account_id, _kept.day, literal("").label("calls"), _kept.outcome, _summed())
-            .join(accounts, accounts.c.id == _kept.account_id)
-            .where(accounts.c.user_id == user_id, _kept.day >= since)
-            .group_by(_kept.account_id, _kept.day, _kept.outcome)
-            .order_by(_kept.day, _kept.account_id)
-        )
-        return await self._sums(statement)
+        found: defaultdict[UUID, list[CallDay]] = defaultdict(list)
+        for account_id, day, *counts in await self._connection.execute(_DAYS, {"owner": user_id, "since": since}):
+            found[account_id].append(CallDay(day, *map(int, counts)))
+        return found
 
     async def of_account(self, account_id: UUID, *, since: date) -> list[CallSum]:
         """See the port."""
-        statement = (
-            select(_kept.account_id, _kept.day, _kept.calls, _kept.outcome, _kept["count"])
-            .where(_kept.account_id == account_id, _kept.day >= since)
-            .order_by(_kept.day, _kept.calls)
-        )
-        return await self._sums(statement)
-
-    async def _sums(self, statement: Select[Any]) -> list[CallSum]:
-        rows = await many(self._connection, statement)
-        return [CallSum(**{**row, "outcome": CallOutcome(row["outcome"]), "count": int(row["count"])}) for row in rows]
-
-
-def _summed() -> Any:  # noqa: ANN401 - a column
-    return func.sum(_kept["count"]).label("count")
+        rows = await self._connection.execute(_CLASSES, {"account": account_id, "since": since})
+        return [
+            CallSum(account, day, calls, CallOutcome(outcome), count) for account, day, calls, outcome, count in rows
+        ]

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import TIMESTAMP, ColumnElement, RowMapping, Table, cast, delete, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sluicegate.core.audit import AuditedCall, AuditedProvider, ProviderPoint, UsagePoint
+from sluicegate.core.audit import AddonPoint, AuditedCall, AuditedProvider, ProviderPoint, UsagePoint
 from sluicegate.db.daily_schema import gateway_days, gateway_provider_days
 from sluicegate.db.gateway_schema import audits, provider_audits
 from sluicegate.db.rows import many, page_bounds
@@ -101,6 +101,23 @@ class Audits:
         rows = await many(self._connection, statement)
         answers = await self._answers([row["request_id"] for row in rows])
         return [_call(row, answers[row["request_id"]]) for row in rows]
+
+    async def addon_usage(self, user_id: UUID, *, since: date) -> list[AddonPoint]:
+        """See the port."""
+        sums = gateway_days.c
+        calls, refused, spent = (func.sum(column) for column in (sums.calls, sums.refused, sums.spent_ms))
+        statement = (
+            select(sums.day, sums.addon, calls, refused, spent / calls)
+            .where(sums.user_id == user_id, sums.day >= since)
+            .group_by(sums.day, sums.addon)
+            .order_by(sums.day.desc(), sums.addon)
+            .limit(_USAGE_MAX)
+        )
+        found = [
+            AddonPoint(day, addon, int(called), int(bad), mean)
+            for day, addon, called, bad, mean in await self._connection.execute(statement)
+        ]
+        return found[::-1]
 
     async def usage(self, user_id: UUID, *, since: date) -> list[UsagePoint]:
         """See the port."""

@@ -7,24 +7,23 @@ account, in a transaction of its own.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select, true
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sluicegate.core.errors import SluicegateError
 from sluicegate.core.manifest import CallLimit
-from sluicegate.core.pacing import EVERY_CALL, Allowance, LimitState, RestState, Turn
+from sluicegate.core.pacing import Allowance, LimitState, Outlook, RestState, Turn
 from sluicegate.core.ports import Clock
 from sluicegate.db.failures import translated
 from sluicegate.db.held_connection import HeldConnection
-from sluicegate.db.rows import many, one
-from sluicegate.db.schema import ledger_calls, ledger_rests
+from sluicegate.db.schema import ledger_rests
 
 __all__ = ["HOLD_SECONDS", "DatabaseLedger"]
 
@@ -47,6 +46,29 @@ _TAKE: Final = """
     ORDER BY asked.place
     """
 """It may run twice: a grant that nobody learns of counts as a call on its way, so too many count, never too few."""
+
+
+_USED: Final = text(
+    """
+    SELECT counted.used, counted.oldest + make_interval(secs => asked.span) AS refills_at
+    FROM (SELECT coalesce(CAST(:told AS timestamptz), clock_timestamp()) AS at) AS moment,
+        unnest(CAST(:account AS text[]), CAST(:calls AS text[]), CAST(:span AS float8[]))
+            WITH ORDINALITY AS asked (account, calls, span, place),
+        LATERAL (
+            SELECT count(*) AS used, min(least(made.at, moment.at)) AS oldest FROM ledger_calls AS made
+            WHERE made.account = asked.account AND made.at >= moment.at - make_interval(secs => asked.span)
+                AND (asked.calls = '*' OR made.calls = ANY (string_to_array(asked.calls, ' ')))
+        ) AS counted
+    ORDER BY asked.place
+    """
+)
+_RESTING: Final = text(
+    """
+    SELECT account, calls, until, reason FROM ledger_rests
+    WHERE account = ANY (CAST(:accounts AS text[])) AND until > coalesce(CAST(:told AS timestamptz), clock_timestamp())
+    ORDER BY calls
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +133,7 @@ class DatabaseLedger:
                 asked = sorted(self._waiting[:_BATCH], key=attrgetter("account"))
                 del self._waiting[:_BATCH]
                 self._answer(asked, await self._turns(asked))
-            except BaseException as error:
+            except BaseException as error:  # nobody may wait for an answer that never comes
                 self._fail((*asked, *self._waiting), error)
                 self._waiting.clear()
                 if not isinstance(error, SluicegateError):
@@ -162,22 +184,34 @@ class DatabaseLedger:
 
     async def limits(self, account: str, limits: Sequence[CallLimit]) -> tuple[LimitState, ...]:
         """See the port."""
+        (outlook,) = await self.outlooks({account: limits})
+        return outlook.limits
+
+    async def outlooks(self, accounts: Mapping[str, Sequence[CallLimit]]) -> list[Outlook]:
+        """See the port."""
+        asked = [(account, limit) for account, limits in accounts.items() for limit in limits]
+        windows = {
+            "account": [account for account, _ in asked],
+            "calls": [limit.calls for _, limit in asked],
+            "span": [limit.seconds + _MARGIN for _, limit in asked],
+            "told": self._told(),
+        }
         with translated():
             async with self._engine.connect() as connection:
-                now = await self._now(connection)
-                return tuple([await _state(connection, account, limit, now) for limit in limits])
+                used = (await connection.execute(_USED, windows)).all() if asked else ()
+                resting = await connection.execute(_RESTING, {"accounts": list(accounts), "told": self._told()})
+        states: defaultdict[str, list[LimitState]] = defaultdict(list)
+        for (account, limit), row in zip(asked, used, strict=True):
+            states[account].append(LimitState(limit, row.used, row.refills_at))
+        rests: defaultdict[str, list[RestState]] = defaultdict(list)
+        for row in resting:
+            rests[row.account].append(RestState(row.calls, row.until, row.reason))
+        return [Outlook(tuple(states[account]), tuple(rests[account])) for account in accounts]
 
     async def rests(self, account: str) -> tuple[RestState, ...]:
         """See the port."""
-        with translated():
-            async with self._engine.connect() as connection:
-                statement = (
-                    select(ledger_rests)
-                    .where(ledger_rests.c.account == account, ledger_rests.c.until > await self._now(connection))
-                    .order_by(ledger_rests.c.calls)
-                )
-                rows = await many(connection, statement)
-                return tuple(RestState(row["calls"], row["until"], row["reason"]) for row in rows)
+        (outlook,) = await self.outlooks({account: ()})
+        return outlook.rests
 
     def _told(self) -> datetime | None:
         return self._clock.now() if self._clock else None
@@ -189,16 +223,3 @@ class DatabaseLedger:
 
 def _listed(numbers: Sequence[float]) -> str:
     return ",".join(map(str, numbers))
-
-
-async def _state(connection: AsyncConnection, account: str, limit: CallLimit, now: datetime) -> LimitState:
-    window = timedelta(seconds=limit.seconds + _MARGIN)
-    covered = true() if limit.calls == EVERY_CALL else ledger_calls.c.calls.in_(limit.calls.split())
-    row = await one(
-        connection,
-        select(func.count().label("used"), func.min(func.least(ledger_calls.c.at, now)).label("oldest")).where(
-            ledger_calls.c.account == account, covered, ledger_calls.c.at >= now - window
-        ),
-        "window",
-    )
-    return LimitState(limit, row["used"], row["oldest"] + window if row["oldest"] else None)

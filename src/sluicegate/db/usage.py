@@ -7,12 +7,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.feeds import Verdict
-from sluicegate.core.jobs import JobState
 from sluicegate.core.usage import Counter, LibraryUsage, Period
+from sluicegate.core.usage_history import Figure
 from sluicegate.db.feed_schema import feed_items, feeds
 from sluicegate.db.people_schema import usage_counters
 from sluicegate.db.rows import first, many
-from sluicegate.db.schema import jobs, users
+from sluicegate.db.schema import users
+from sluicegate.db.usage_history import figures_of
 
 __all__ = ["Usage"]
 
@@ -34,19 +35,15 @@ class Usage:
 
     async def of(self, user_id: UUID, period: Period) -> LibraryUsage:
         """See the port."""
-        ready = func.count().filter(jobs.c.state == str(JobState.READY))
-        within = (jobs.c.user_id == user_id, jobs.c.created_at >= period.start, jobs.c.created_at < period.end)
-        counted = await first(
-            self._connection, select(func.count().label("submitted"), ready.label("ready")).where(*within)
-        )
+        counted = await figures_of(self._connection, user_id, period.start.date(), period.end.date())
         chosen = select(usage_counters.c.counter, usage_counters.c.value).where(
             usage_counters.c.user_id == user_id, usage_counters.c.period == period.name
         )
         values = {row["counter"]: row["value"] for row in await many(self._connection, chosen)}
         return LibraryUsage(
             period=period,
-            jobs_submitted=counted["submitted"] if counted else 0,
-            jobs_ready=counted["ready"] if counted else 0,
+            jobs_submitted=counted.get(Figure.JOBS, 0),
+            jobs_ready=counted.get(Figure.JOBS_READY, 0),
             bytes_streamed=values.get(Counter.BYTES_STREAMED, 0),
             stream_urls_minted=values.get(Counter.STREAM_URLS_MINTED, 0),
             rss_items_grabbed=await self._grabbed(user_id, period),

@@ -14,7 +14,7 @@ from sluicegate.db.daily_schema import DAILY_TABLES, usage_changes, usage_days
 from sluicegate.db.people_schema import usage_counters
 from sluicegate.db.rows import many
 
-__all__ = ["UsageHistory"]
+__all__ = ["UsageHistory", "figures_of"]
 
 _kept = union_all(
     *(
@@ -24,6 +24,11 @@ _kept = union_all(
         for table in (usage_days, usage_changes)
     )
 ).subquery()
+_FIGURES: Final = (
+    select(_kept.c.figure, func.sum(_kept.c.amount).label("amount"))
+    .where(_kept.c.day < bindparam("until"))
+    .group_by(_kept.c.figure)
+)
 _DAYS: Final = select(_kept.c.day, _kept.c.figure, func.sum(_kept.c.amount).label("amount")).group_by(
     _kept.c.day, _kept.c.figure
 )
@@ -46,6 +51,12 @@ _ADD_UP: Final = text(
     """
 )
 """Rows that somebody else adds up at this moment are left to them; those of a user who is gone just go."""
+
+
+async def figures_of(connection: AsyncConnection, user_id: UUID, since: date, until: date) -> Mapping[Figure, int]:
+    """Sums over the days from ``since`` to the one before ``until``."""
+    rows = await connection.execute(_FIGURES, {"owner": user_id, "since": since, "until": until})
+    return {Figure(row.figure): int(row.amount) for row in rows}
 
 
 class UsageHistory:

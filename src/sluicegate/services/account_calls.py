@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, timedelta
 from typing import Final
@@ -13,7 +13,7 @@ from sluicegate.core.account_calls import CallDay, CallOutcome, CallSum
 from sluicegate.core.errors import NotFound, SluicegateError
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 
-__all__ = ["AccountCallService", "by_class", "by_day"]
+__all__ = ["AccountCallService", "by_class", "by_day", "together"]
 
 _log: Final = logging.getLogger(__name__)
 _FLUSH_SECONDS: Final = 5.0
@@ -55,7 +55,7 @@ class AccountCallService:
         try:
             async with self._transactions() as tx:
                 await tx.account_calls.add([CallSum(*key, count) for key, count in waiting.items()])
-        except BaseException:
+        except BaseException:  # counted with the next ones
             self._waiting.update(waiting)
             raise
 
@@ -75,11 +75,8 @@ class AccountCallService:
         span = self._span(days)
         await self._try_to_flush()
         async with self._transactions() as tx:
-            sums = await tx.account_calls.of_user(user_id, since=span[0])
-        by_account: defaultdict[UUID, list[CallSum]] = defaultdict(list)
-        for one in sums:
-            by_account[one.account_id].append(one)
-        return {account: by_day(span, found) for account, found in by_account.items()}
+            found = await tx.account_calls.of_user(user_id, since=span[0])
+        return {account: _whole(span, {day.day: day for day in days_of}) for account, days_of in found.items()}
 
     async def of_account(self, user_id: UUID, account_id: UUID, *, days: int) -> tuple[list[CallDay], list[CallSum]]:
         """The days of one account as in ``of_user``, and what they are made of. Raises NotFound for a foreign one."""
@@ -115,7 +112,16 @@ def by_day(span: Sequence[date], sums: Iterable[CallSum]) -> list[CallDay]:
     found: Counter[tuple[date, CallOutcome]] = Counter()
     for one in sums:
         found[one.day, one.outcome] += one.count
-    return [CallDay(day, **{str(outcome): found[day, outcome] for outcome in CallOutcome}) for day in span]
+    return [_day(day, found) for day in span]
+
+
+def together(span: Sequence[date], accounts: Iterable[Sequence[CallDay]]) -> list[CallDay]:
+    """What became of the calls of several accounts on each day of ``span``."""
+    found: Counter[tuple[date, CallOutcome]] = Counter()
+    for days in accounts:
+        for day in days:
+            found.update({(day.day, outcome): getattr(day, str(outcome)) for outcome in CallOutcome})
+    return [_day(day, found) for day in span]
 
 
 def by_class(sums: Iterable[CallSum]) -> dict[str, Counter[CallOutcome]]:
@@ -124,3 +130,11 @@ def by_class(sums: Iterable[CallSum]) -> dict[str, Counter[CallOutcome]]:
     for one in sums:
         found[one.calls][one.outcome] += one.count
     return dict(sorted(found.items(), key=lambda item: (-item[1].total(), item[0])))
+
+
+def _day(day: date, found: Mapping[tuple[date, CallOutcome], int]) -> CallDay:
+    return CallDay(day, **{str(outcome): found.get((day, outcome), 0) for outcome in CallOutcome})
+
+
+def _whole(span: Sequence[date], found: Mapping[date, CallDay]) -> list[CallDay]:
+    return [found[day] if day in found else CallDay(day) for day in span]

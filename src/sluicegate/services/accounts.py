@@ -4,7 +4,7 @@ A token is tried before it is kept, and sealed when it is. What only a person ca
 to do; nothing here ever deletes a job or a transfer.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID, uuid4
@@ -13,13 +13,13 @@ from sluicegate.core.accounts import Account, AccountFacts, AccountState, Creden
 from sluicegate.core.errors import AlreadyExists, InvalidInput, Retry, UpstreamError
 from sluicegate.core.jobs import ACTIVE_STATES
 from sluicegate.core.manifest import Manifest
-from sluicegate.core.pacing import Ledger, LimitState, Priority, RestState
+from sluicegate.core.pacing import Ledger, Outlook, Priority
 from sluicegate.core.ports import Clock, Providers, UnitOfWork, UnitOfWorkFactory, Vault
 from sluicegate.core.secrets import Secret
 from sluicegate.services.place_again import place_again, place_now
 from sluicegate.services.task_kinds import sync_task
 
-__all__ = ["AccountOutlook", "AccountService", "NewAccount"]
+__all__ = ["AccountService", "NewAccount"]
 
 _TOKEN_MAX: Final = 4096
 _LABEL_MAX: Final = 60
@@ -47,14 +47,6 @@ class NewAccount:
     label: str = "main"
     base_url: str | None = None
     proxy: Secret | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AccountOutlook:
-    """What is left of an account's published limits, when it refills, and what rests."""
-
-    limits: tuple[LimitState, ...]
-    rests: tuple[RestState, ...]
 
 
 class AccountService:
@@ -217,12 +209,15 @@ class AccountService:
                 await place_again(tx, job, self._clock.now(), verdict="lost", rule="account-removed", words=words)
             await tx.accounts.remove(account_id)
 
-    async def outlook(self, account_id: UUID) -> AccountOutlook:
+    async def outlook(self, account_id: UUID) -> Outlook:
         """What is left of the account's calls. Raises NotFound."""
-        account = await self.get(account_id)
-        key = str(account_id)
-        limits = await self._ledger.limits(key, self._manifest(account.provider).limits)
-        return AccountOutlook(limits, await self._ledger.rests(key))
+        (outlook,) = await self.outlooks([await self.get(account_id)])
+        return outlook
+
+    async def outlooks(self, accounts: Sequence[Account]) -> list[Outlook]:
+        """What is left of the calls of each of these accounts, in their order."""
+        limits = {str(account.id): self._manifest(account.provider).limits for account in accounts}
+        return await self._ledger.outlooks(limits) if limits else []
 
     def _manifest(self, provider: str) -> Manifest:
         if provider in self._providers.local_names():

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sluicegate.core.audit import AuditedCall, ProviderPoint, UsagePoint
+from sluicegate.core.audit import AddonPoint, AuditedCall, ProviderPoint, UsagePoint
 from sluicegate.core.errors import SluicegateError
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 
@@ -115,6 +115,13 @@ class AuditService:
         since = self._day(days)
         async with self._transactions() as tx:
             return await tx.audits.usage(user_id, since=since)
+
+    async def addon_usage(self, user_id: UUID, *, days: int) -> list[AddonPoint]:
+        """Sums of a user's own calls by day and add-on; days as for ``usage``."""
+        await self.flush()
+        since = self._day(days)
+        async with self._transactions() as tx:
+            return await tx.audits.addon_usage(user_id, since=since)
 
     async def provider_usage(self, user_id: UUID, *, days: int) -> list[ProviderPoint]:
         """Sums of what a user's own calls asked of providers, by day and provider; days as for ``usage``."""

@@ -10,7 +10,7 @@ from tests.faults.server import Server
 from tests.house import database
 from tests.surfaces.dashboard.conftest import Person
 
-_CHARTS = ("jobs", "media", "stored", "minutes", "asked", "streamed", "links")
+_CHARTS = ("jobs", "media", "stored", "minutes", "calls", "asked", "streamed", "links")
 
 
 async def _id_of(house: Server, person: Person) -> UUID:

@@ -11,7 +11,7 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-__all__ = ["SERIES_MAX", "Series", "bars", "lines"]
+__all__ = ["SERIES_MAX", "Series", "bars", "lines", "strip"]
 
 SERIES_MAX: Final = 3
 """As many classes as the sheet has."""
@@ -25,6 +25,8 @@ _TICKS: Final = 4
 _LABELS_MAX: Final = 6
 _LABEL_LENGTH: Final = 14
 _POINTS_MAX: Final = 400
+_STRIP_WIDTH: Final = 360
+_STRIP_UP, _STRIP_DOWN = 32, 16
 _THOUSAND: Final = 1_000
 _ROUNDING: Final = 1 - 1e-9
 
@@ -85,6 +87,33 @@ def lines(name: str, title: str, labels: Sequence[str], series: Sequence[Series]
                 )
             )
     return _framed(name, title, labels, places, series, top, unit, Markup("").join(parts))
+
+
+def strip(pairs: Sequence[tuple[float, float]]) -> Markup:
+    """A small picture beside a sentence that says the same: what went well stands up, what did not hangs down.
+
+    Args:
+        pairs: both figures of each day; at most 400.
+    """
+    shown = pairs[:_POINTS_MAX]
+    most = max([1.0, *(max(pair) for pair in shown)])
+    step = _STRIP_WIDTH / max(1, len(shown))
+    up, down = [], []
+    for number, (well, unwell) in enumerate(shown):
+        up.append(_bar(number * step, step * 0.8, -well / most * _STRIP_UP))
+        down.append(_bar(number * step, step * 0.8, min(unwell / most * _STRIP_UP, _STRIP_DOWN)))
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" aria-hidden="true">'
+        '<path class="{}" d="{}"/><path class="{}" d="{}"/></svg>'
+    ).format(_STRIP_WIDTH, _STRIP_UP + _STRIP_DOWN, _CLASSES[0], "".join(up), _CLASSES[1], "".join(down))
+
+
+def _bar(x: float, width: float, height: float) -> str:
+    """A bar from the middle line up (a height below zero) or down; what is not nothing can be seen."""
+    if not height:
+        return ""
+    height = math.copysign(max(1.5, abs(height)), height)
+    return f"M{x:.0f} {_STRIP_UP}h{width:.0f}v{height:.1f}h-{width:.0f}z"
 
 
 def _checked(labels: Sequence[str], series: Sequence[Series]) -> float:

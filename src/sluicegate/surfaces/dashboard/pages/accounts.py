@@ -1,22 +1,27 @@
 """Accounts: connecting providers, whether they are well, and what is left of their limits."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, SkipValidation
+from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Redirect
+from markupsafe import Markup
 
+from sluicegate.core.account_calls import CallDay, CallOutcome
 from sluicegate.core.accounts import Account, AccountState
 from sluicegate.core.errors import NotFound, SluicegateError
 from sluicegate.core.looks import Look
 from sluicegate.core.manifest import Manifest
+from sluicegate.core.pacing import Outlook
 from sluicegate.core.secrets import Secret
-from sluicegate.services.accounts import AccountOutlook, NewAccount
+from sluicegate.services.account_calls import by_class
+from sluicegate.services.accounts import NewAccount
+from sluicegate.surfaces.dashboard.chart_tables import calls_by_day
+from sluicegate.surfaces.dashboard.charts import strip
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame, go
 from sluicegate.surfaces.dashboard.services import DashboardServices
@@ -39,6 +44,16 @@ _FRAME: Final = Frame(
         "confirmed": "What vanished is marked as missing.",
     },
 )
+_PAGE: Final = 15
+_SPANS: Final = (7, 30, 90)
+_HEALTH_DAYS: Final = 30
+_OUTCOMES: Final = (
+    (CallOutcome.ANSWERED, "Answered"),
+    (CallOutcome.LIMITED, "Limit reached"),
+    (CallOutcome.REFUSED, "Refused"),
+    (CallOutcome.FAILED, "Failed"),
+    (CallOutcome.HELD, "Kept back"),
+)
 TONES: Final = {AccountState.OK: "good", AccountState.PAUSED: "bad", AccountState.UNTESTED: "warn"}
 
 
@@ -48,15 +63,60 @@ class _Shown:
 
     account: Account
     title: str
-    outlook: AccountOutlook
+    outlook: Outlook
     look: Look | None
     plan_ends: datetime | None
+    health: "_Health"
+
+
+@dataclass(frozen=True, slots=True)
+class _Health:
+    """How an account's calls have gone, in words and as a picture."""
+
+    made: int
+    unwell: int
+    held: int
+    picture: Markup | None
+
+    @classmethod
+    def of(cls, days: list[CallDay]) -> "_Health":
+        """Of the last days."""
+        made, unwell = sum(day.made for day in days), sum(day.unwell for day in days)
+        picture = strip([(day.answered, day.unwell) for day in days]) if made else None
+        return cls(made, unwell, sum(day.held for day in days), picture)
 
 
 @get("/accounts")
-async def page(request: _Request, services: _Services) -> Response[str]:
+async def page(
+    request: _Request, services: _Services, offset: Annotated[int, QueryParameter(ge=0, le=10_000)] = 0
+) -> Response[str]:
     """All accounts, and the form for one more."""
-    return await _page(request, services, Form())
+    return await _page(request, services, Form(), offset)
+
+
+@get("/accounts/{account_id:uuid}")
+async def history(
+    request: _Request,
+    services: _Services,
+    account_id: FromPath[UUID],
+    days: Annotated[int, QueryParameter(ge=1, le=90)] = 30,
+) -> Response[str]:
+    """How the calls of one account have gone, day by day."""
+    account = await _own(request, services, account_id)
+    span = min(_SPANS, key=lambda one: abs(one - days))
+    found, sums = await services.account_calls.of_account(account.user_id, account.id, days=span)
+    return _FRAME.page(
+        request,
+        "account.html",
+        account=account,
+        title=f"{services.providers.manifest(account.provider).title} ({account.label})",
+        tones=TONES,
+        span=span,
+        spans=_SPANS,
+        calls=calls_by_day("calls", "Calls a day", found),
+        classes=list(by_class(sums).items()),
+        outcomes=_OUTCOMES,
+    )
 
 
 @post("/accounts")
@@ -144,13 +204,15 @@ async def _own(request: _Request, services: DashboardServices, account_id: UUID)
     return account
 
 
-async def _page(request: _Request, services: DashboardServices, form: Form) -> Response[str]:
+async def _page(request: _Request, services: DashboardServices, form: Form, offset: int = 0) -> Response[str]:
     user_id = session_of(request).user_id
     local = services.providers.local_names()
     remote = {name: services.providers.manifest(name) for name in services.providers.names() if name not in local}
-    accounts = await services.accounts.page(user_id)
-    looks = {known.account.id: known.look for known in await services.looks.page(user_id)}
-    outlooks = await asyncio.gather(*(services.accounts.outlook(account.id) for account in accounts))
+    known = await services.accounts.page(user_id)
+    accounts = known[offset : offset + _PAGE]
+    looks = {one.account.id: one.look for one in await services.looks.page(user_id)}
+    outlooks = await services.accounts.outlooks(accounts)
+    calls = await services.account_calls.of_user(user_id, days=_HEALTH_DAYS)
     shown = [
         _Shown(
             account,
@@ -158,11 +220,21 @@ async def _page(request: _Request, services: DashboardServices, form: Form) -> R
             outlook,
             looks.get(account.id),
             account.facts.expires_at if account.facts else None,
+            _Health.of(calls.get(account.id, [])),
         )
         for account, outlook in zip(accounts, outlooks, strict=True)
     ]
     return _FRAME.page(
-        request, "accounts.html", form=form, shown=shown, tones=TONES, providers=_choices(remote), help=remote.values()
+        request,
+        "accounts.html",
+        form=form,
+        shown=shown,
+        tones=TONES,
+        providers=_choices(remote),
+        help=remote.values(),
+        offset=offset,
+        limit=_PAGE,
+        more=len(known) > offset + _PAGE,
     )
 
 
@@ -170,4 +242,4 @@ def _choices(manifests: dict[str, Manifest]) -> list[tuple[str, str]]:
     return [(name, manifest.title) for name, manifest in manifests.items()]
 
 
-HANDLERS: Final = (page, add, check, renew, switch, remove, confirm)
+HANDLERS: Final = (page, history, add, check, renew, switch, remove, confirm)

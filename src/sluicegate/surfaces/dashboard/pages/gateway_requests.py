@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter, SkipValidation
 from markupsafe import Markup
 
-from sluicegate.core.audit import ProviderPoint, UsagePoint
+from sluicegate.core.audit import AddonPoint, ProviderPoint
 from sluicegate.surfaces.dashboard.charts import Series, bars, lines
 from sluicegate.surfaces.dashboard.forms import Form
 from sluicegate.surfaces.dashboard.frame import Frame
@@ -72,7 +72,7 @@ async def page(
     charts = None
     if before is None and not addon:
         points, answers = await asyncio.gather(
-            services.gateway.audit.usage(user_id, days=_DAYS - 1),
+            services.gateway.audit.addon_usage(user_id, days=_DAYS - 1),
             services.gateway.audit.provider_usage(user_id, days=_DAYS - 1),
         )
         charts = _charts(points, answers, datetime.now(UTC).date())
@@ -90,7 +90,7 @@ async def page(
     )
 
 
-def _charts(points: Sequence[UsagePoint], answers: Sequence[ProviderPoint], today: date) -> _Charts:
+def _charts(points: Sequence[AddonPoint], answers: Sequence[ProviderPoint], today: date) -> _Charts:
     addons = _summed([(point.addon or _NOBODY, point.calls, point.refused, point.mean_ms) for point in points])
     providers = _summed([(point.provider, point.calls, point.failed, point.mean_ms) for point in answers])
     days = [today - timedelta(days=back) for back in reversed(range(_DAYS))]
@@ -116,12 +116,12 @@ def _charts(points: Sequence[UsagePoint], answers: Sequence[ProviderPoint], toda
     )
 
 
-def _lines(points: Sequence[UsagePoint], names: Sequence[str], days: Sequence[date]) -> list[Series]:
+def _lines(points: Sequence[AddonPoint], names: Sequence[str], days: Sequence[date]) -> list[Series]:
     """One line for each of the busiest add-ons, one for all others together."""
     by_name: dict[str, Counter[date]] = defaultdict(Counter)
     for point in points:
         name = point.addon or _NOBODY
-        by_name[name if name in names[:_NAMED] else _OTHERS][point.day.astimezone(UTC).date()] += point.calls
+        by_name[name if name in names[:_NAMED] else _OTHERS][point.day] += point.calls
     shown = [*names[:_NAMED], *([_OTHERS] if len(names) > _NAMED else [])]
     return [Series(name, [by_name[name][day] for day in days]) for name in shown]
 

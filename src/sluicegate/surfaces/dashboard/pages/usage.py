@@ -1,23 +1,26 @@
 """Usage: this month's figures, what plan and limits allow, and charts over days and months with their tables."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter, SkipValidation
-from markupsafe import Markup
 
+from sluicegate.core.account_calls import CallDay
+from sluicegate.core.accounts import Account
 from sluicegate.core.audit import ProviderPoint
 from sluicegate.core.entitlements import Entitlement
-from sluicegate.services.accounts import AccountOutlook
+from sluicegate.core.pacing import Outlook
+from sluicegate.services.account_calls import together
 from sluicegate.services.media_usage import UsageReport
 from sluicegate.services.usage_history import UsageOverTime
-from sluicegate.surfaces.dashboard.charts import Series, bars, lines
+from sluicegate.surfaces.dashboard.chart_tables import ChartTable, calls_by_day, over_days, over_months
+from sluicegate.surfaces.dashboard.charts import Series
 from sluicegate.surfaces.dashboard.frame import Frame
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
@@ -28,28 +31,17 @@ _Request = Request[Any, Any, Any]
 _Services = NamedDependency[SkipValidation[DashboardServices]]
 _SPANS: Final = (7, 30, 90)
 _GIB: Final = 1 << 30
-_ACCOUNTS_MAX: Final = 50
+_ACCOUNTS_MAX: Final = 15
 _FRAME: Final = Frame("usage", {})
-
-
-@dataclass(frozen=True, slots=True)
-class _Chart:
-    """A picture and the table of its figures."""
-
-    name: str
-    title: str
-    picture: Markup
-    first: str
-    columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Account:
     """What is left of one account's limits."""
 
+    id: UUID
     title: str
-    outlook: AccountOutlook
+    outlook: Outlook
 
 
 @get("/usage")
@@ -63,6 +55,8 @@ async def page(
     month = await services.usage.of(user_id)
     report = await services.media_usage.report(user_id)
     asked = await services.gateway.audit.provider_usage(user_id, days=span - 1)
+    accounts = await services.accounts.page(user_id)
+    calls = await services.account_calls.of_user(user_id, days=span)
     return _FRAME.page(
         request,
         "usage.html",
@@ -73,16 +67,16 @@ async def page(
         media=report.usage,
         allowed=_allowed(plan, report),
         quota=report.limits.storage_bytes,
-        charts=_charts(await services.usage_history.of(user_id, days=span), asked),
-        accounts=await _accounts(services, request),
+        charted=_charts(await services.usage_history.of(user_id, days=span), asked, calls.values()),
+        accounts=await _accounts(services, accounts[:_ACCOUNTS_MAX]),
+        more_accounts=max(0, len(accounts) - _ACCOUNTS_MAX),
     )
 
 
-async def _accounts(services: DashboardServices, request: _Request) -> list[_Account]:
-    accounts = (await services.accounts.page(session_of(request).user_id))[:_ACCOUNTS_MAX]
-    outlooks = await asyncio.gather(*(services.accounts.outlook(account.id) for account in accounts))
+async def _accounts(services: DashboardServices, accounts: Sequence[Account]) -> list[_Account]:
+    outlooks = await services.accounts.outlooks(accounts)
     return [
-        _Account(f"{services.providers.manifest(account.provider).title} ({account.label})", outlook)
+        _Account(account.id, f"{services.providers.manifest(account.provider).title} ({account.label})", outlook)
         for account, outlook in zip(accounts, outlooks, strict=True)
     ]
 
@@ -102,60 +96,48 @@ def _allowed(plan: Entitlement, report: UsageReport) -> list[tuple[str, str]]:
     return [(name, f"{figure}{unit}" if figure else "no limit") for name, figure, unit in found]
 
 
-def _charts(past: UsageOverTime, asked: Sequence[ProviderPoint]) -> list[_Chart]:
+def _charts(
+    past: UsageOverTime, asked: Sequence[ProviderPoint], accounts: Iterable[Sequence[CallDay]]
+) -> list[ChartTable]:
     days = [row.day for row in past.jobs]
-    calls, failed = Counter[date](), Counter[date]()
-    for point in asked:
-        calls[point.day.astimezone(UTC).date()] += point.calls
-        failed[point.day.astimezone(UTC).date()] += point.failed
-    by_day = [
-        ("jobs", "Library jobs handed in", "jobs", [
+    return [
+        over_days("jobs", "Library jobs handed in", "jobs", days, [
             Series("handed in", [row.submitted for row in past.jobs]),
             Series("ready", [row.ready for row in past.jobs]),
             Series("failed", [row.failed for row in past.jobs]),
         ]),
-        ("media", "Media jobs that ended", "jobs", [
+        over_days("media", "Media jobs that ended", "jobs", days, [
             Series("completed", [row.completed for row in past.media]),
             Series("failed", [row.failed for row in past.media]),
         ]),
-        ("stored", "Media stored, in GiB", "GiB", [Series("stored", [_gib(row.stored_bytes) for row in past.media])]),
-        ("minutes", "Minutes of work on media", "minutes", [
+        over_days("stored", "Media stored, in GiB", "GiB", days, [
+            Series("stored", [_gib(row.stored_bytes) for row in past.media])
+        ]),
+        over_days("minutes", "Minutes of work on media", "minutes", days, [
             Series("minutes", [round(max(0.0, row.seconds) / 60, 1) for row in past.media])
         ]),
-        ("asked", "Gateway calls to providers", "calls", [
-            Series("calls", [calls[day] for day in days]),
-            Series("with an error", [failed[day] for day in days]),
-        ]),
+        calls_by_day("calls", "Calls of your accounts", together(days, accounts)),
+        over_days("asked", "Gateway calls to providers", "calls", days, _asked(days, asked)),
+        *_by_month(past),
     ]  # fmt: skip
-    charts = [_by_day(name, title, unit, days, series) for name, title, unit, series in by_day]
-    return [*charts, *_by_month(past)]
 
 
-def _by_day(name: str, title: str, unit: str, days: Sequence[date], series: Sequence[Series]) -> _Chart:
-    labels = [f"{day:%m-%d}" for day in days]
-    picture = lines(name, title, labels, series, unit=unit)
-    return _Chart(name, title, picture, "Day", [one.name for one in series], _rows([str(day) for day in days], series))
+def _asked(days: Sequence[date], points: Sequence[ProviderPoint]) -> list[Series]:
+    calls, failed = Counter[date](), Counter[date]()
+    for point in points:
+        calls[point.day.astimezone(UTC).date()] += point.calls
+        failed[point.day.astimezone(UTC).date()] += point.failed
+    return [Series("calls", [calls[day] for day in days]), Series("with an error", [failed[day] for day in days])]
 
 
-def _by_month(past: UsageOverTime) -> list[_Chart]:
+def _by_month(past: UsageOverTime) -> list[ChartTable]:
     labels = [f"{row.month:%Y-%m}" for row in past.streams]
     streamed = [Series("streamed", [_gib(row.bytes_streamed) for row in past.streams])]
     links = [Series("links", [row.stream_urls_minted for row in past.streams])]
     return [
-        _Chart(
-            name, title, bars(name, title, labels, series, unit=unit), "Month", [series[0].name], _rows(labels, series)
-        )
-        for name, title, unit, series in (
-            ("streamed", "Streamed through this server, in GiB", "GiB", streamed),
-            ("links", "Links for playing that were made", "links", links),
-        )
+        over_months("streamed", "Streamed through this server, in GiB", "GiB", labels, streamed),
+        over_months("links", "Links for playing that were made", "links", labels, links),
     ]
-
-
-def _rows(labels: Sequence[str], series: Sequence[Series]) -> Sequence[tuple[str, Sequence[str]]]:
-    """The newest first."""
-    rows = [(label, [f"{one.values[place]:,}" for one in series]) for place, label in enumerate(labels)]
-    return rows[::-1]
 
 
 def _gib(count: int) -> float:
