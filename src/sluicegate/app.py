@@ -14,6 +14,7 @@ from sluicegate.wiring.installation import Installation, open_installation
 from sluicegate.wiring.log import configure_logging
 from sluicegate.wiring.sandbox import sandbox_server
 from sluicegate.wiring.settled import settle
+from sluicegate.wiring.told_address import server_address
 
 __all__ = ["serve"]
 
@@ -22,7 +23,8 @@ async def serve(settings: Settings) -> None:
     """Runs until SIGINT or SIGTERM; prints ``ready http://HOST:PORT`` on stdout once requests are answered.
 
     Raises:
-        SluicegateError: the installation cannot be opened; OSError: the address is taken.
+        SluicegateError: the installation cannot be opened. OSError: the address is taken.
+        CancelledError: a second signal came before the end was reached.
     """
     arm(CrashPoint(settings.crash_at) if settings.crash_at else None)
     configure_logging(settings.log_level, settings.log_format)
@@ -46,8 +48,11 @@ async def serve(settings: Settings) -> None:
             print("ready worker", flush=True)  # noqa: T201 - told to whoever started us
         else:
             await stack.enter_async_context(_web(installation, listener, stop))
+            url = _url(listener, settings.host)
+            if stack.enter_context((told := server_address(settings.data_dir)).held()):
+                told.tell(url)
             settle()
-            print(f"ready {_url(listener, settings.host)}", flush=True)  # noqa: T201 - told to whoever started us
+            print(f"ready {url}", flush=True)  # noqa: T201 - told to whoever started us
             await _invite(installation)
         await stop.wait()
 
@@ -76,12 +81,12 @@ async def _invite(installation: Installation) -> None:
 
 @contextlib.contextmanager
 def _signals(stop: asyncio.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM set ``stop``; a second one ends the process at once."""
-    loop = asyncio.get_running_loop()
+    """SIGINT and SIGTERM set ``stop``; a second one cuts short whatever the end waits for."""
+    loop, serving = asyncio.get_running_loop(), asyncio.current_task()
 
     def handle() -> None:
-        if stop.is_set():
-            sys.exit(130)
+        if stop.is_set() and serving is not None:
+            serving.cancel()
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):

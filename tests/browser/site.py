@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import aiohttp
@@ -72,9 +71,8 @@ class Site:
         await self.control("/clock", {"advance_seconds": seconds})
 
     async def invitation(self) -> str:
-        """A link for somebody new. The command line does not know on which port this server answers."""
-        link = await self.server.cli("users", "invite")
-        return f"{self.url}/app/welcome?{urlsplit(link).query}"
+        """A link for somebody new."""
+        return await self.server.invitation()
 
     def first_link(self) -> str | None:
         """The link that the server printed for whoever comes first; None before it has."""

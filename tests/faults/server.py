@@ -17,6 +17,7 @@ from sluicegate.core.keys import KeyKind
 from sluicegate.core.secrets import Secret
 from sluicegate.services.accounts import NewAccount
 from sluicegate.settings import Settings
+from sluicegate.wiring.dashboard import invitation_link
 from sluicegate.wiring.installation import open_installation
 
 COMMAND = str(Path(sys.executable).parent / "sluicegate")
@@ -107,6 +108,11 @@ class Server:
         async with open_installation(Settings.load(data_dir=self.data)) as installation:
             person = await owner(installation, DEFAULT_USER)
             await installation.accounts.add(person.id, NewAccount(provider, Secret(token), "main", None, None))
+
+    async def invitation(self, *, admin: bool = False) -> str:
+        """A link for somebody new, as ``sluicegate users invite`` prints it."""
+        async with open_installation(Settings.load(data_dir=self.data)) as installation:
+            return await invitation_link(installation, None, admin=admin)
 
     async def cli(self, *arguments: str) -> str:
         """Runs a command on this data folder; its stdout."""

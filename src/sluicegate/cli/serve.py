@@ -24,13 +24,19 @@ def serve(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Serves until Ctrl-C; prints "ready http://HOST:PORT" on stdout once it answers."""
+    """Serves until Ctrl-C; prints "ready http://HOST:PORT" on stdout once it answers.
+
+    Ctrl-C or a termination signal ends it in order, with exit code 0; a second one ends it without waiting for
+    requests and work in hand, with exit code 130.
+    """
     from sluicegate.app import serve as run_server
 
     settings = load(data_dir, database_url, host=host, port=port, role=role, sandbox=sandbox or None)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run_server(settings))
+    except asyncio.CancelledError:
+        raise typer.Exit(130) from None
     except SluicegateError as error:
         stop_with(error)
     except OSError as error:

@@ -64,6 +64,7 @@ from sluicegate.wiring.providers import provider_registry
 from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
 from sluicegate.wiring.restore_moves import settle_restore
 from sluicegate.wiring.sandbox import allowance, running_sandbox
+from sluicegate.wiring.told_address import server_address
 
 __all__ = ["BaseUrl", "Installation", "open_installation"]
 
@@ -157,7 +158,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         stack.push_async_callback(http.aclose)
         files = LocalStorage(settings.data_dir / FILES_FOLDER)
         stack.push_async_callback(files.aclose)
-        base_url = BaseUrl(settings.public_url or f"http://{settings.host}:{settings.port}")
+        base_url = BaseUrl(settings.public_url or server_address(settings.data_dir).read() or _configured(settings))
         signer = TokenSigner([vault.signing_key], clock)
         links = ByteLinks(signer, base_url, clock)
         ledger = database.ledger()
@@ -269,6 +270,10 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             sweep=SweepService(transactions, clock, kept_every=settings.sync_library_minutes * 60),
             people=make_people(settings, transactions, vault, clock, http, egress, keys, accounts, plans),
         )
+
+
+def _configured(settings: Settings) -> str:
+    return f"http://{settings.host}:{settings.port}"
 
 
 def _allowed(settings: Settings, sandbox: str | None) -> str:

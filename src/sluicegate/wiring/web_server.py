@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -30,7 +31,7 @@ async def answering(installation: Installation, listener: socket.socket, stop: a
         yield
     finally:
         server.should_exit = True
-        await running
+        await server.end(running)
 
 
 class _Server(uvicorn.Server):
@@ -44,6 +45,18 @@ class _Server(uvicorn.Server):
         """Says when requests are answered."""
         await super().startup(sockets)
         self.listening.set()
+
+    async def end(self, running: asyncio.Task[None]) -> None:
+        """Waits until requests in hand are answered; when that wait is cancelled, they are cut off."""
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self.force_exit = True
+            # That requests were cut off is no news to whoever has asked for it twice.
+            logging.getLogger("uvicorn.error").disabled = True
+            await running
+            await self.lifespan.shutdown()  # left out by uvicorn, which the application would complain of
+            raise
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -70,9 +70,9 @@ class Person:
 
 
 @asynccontextmanager
-async def signed_in(house: Server, *rights: str) -> AsyncIterator[Person]:
-    """Somebody new, let in by an invitation; ``rights`` are options of it (``--admin``)."""
-    link = (await house.cli("users", "invite", *rights)).splitlines()[-1]
+async def signed_in(house: Server, *, admin: bool = False) -> AsyncIterator[Person]:
+    """Somebody new, let in by an invitation."""
+    link = await house.invitation(admin=admin)
     token, name = parse_qs(urlsplit(link).query)["token"][0], f"person-{uuid4().hex[:8]}"
     async with httpx.AsyncClient(base_url=house.url, timeout=90) as client:
         form = {"token": token, "name": name, "password": f"long enough {uuid4().hex}"}
@@ -108,7 +108,7 @@ async def newcomer(house: Server) -> AsyncIterator[Person]:
 @pytest.fixture(scope="package")
 async def operator(house: Server) -> AsyncIterator[Person]:
     """Somebody who runs the installation."""
-    async with signed_in(house, "--admin") as person:
+    async with signed_in(house, admin=True) as person:
         yield person
 
 

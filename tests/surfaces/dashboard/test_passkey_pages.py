@@ -225,5 +225,6 @@ def test_passkeys_are_bound_to_the_name_that_browsers_see(
         "root_path": "",
         "server": ("::1", 1),
     }
+    scope |= {"server": ("::1", 1)}
     request: Request[Any, Any, Any] = Request({**scope, "headers": [(b"host", host.encode())]})  # type: ignore[typeddict-item]
     assert party_of(request, public) == (RelyingParty(*party) if party else None)

@@ -119,7 +119,7 @@ async def test_parts_that_are_none_are_refused(ada: Person, body: bytes):
 
 
 async def test_a_welcome_keeps_the_name_that_was_typed(house: Server):
-    link = (await house.cli("users", "invite")).splitlines()[-1]
+    link = await house.invitation()
     token = urlsplit(link).query.partition("=")[2]
     async with httpx.AsyncClient(base_url=house.url, timeout=60) as client:
         for name, password in (
