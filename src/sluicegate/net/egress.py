@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Final
 
@@ -30,6 +31,7 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 _ENTRY: Final = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<plain>[^\[\]]+?))(?::(?P<port>[0-9]{1,5}))?")
 _CACHE_SECONDS: Final = 30.0
 _CACHE_NAMES: Final = 1024
+_CACHE_ADDRESSES: Final = 4096
 _ADDRESSES_PER_NAME: Final = 16
 _LOOKUP_THREADS: Final = 8
 
@@ -121,6 +123,7 @@ class Egress:
         self._resolver: Resolver = resolver or self._system  # type: ignore[assignment]  # one of the two is there
         self._timeout = timeout
         self._monotonic = monotonic
+        self._refusal = lru_cache(_CACHE_ADDRESSES)(self._judge)
         self.hop_gate: Callable[[str], Awaitable[None]] | None = None
         self._checked: OrderedDict[tuple[str, int], tuple[float, tuple[str, ...]]] = OrderedDict()
         for allowance in self.policy.allowances:
@@ -156,8 +159,7 @@ class Egress:
         Raises:
             ForbiddenAddress: the address is private, special or malformed, and not on the allow-list.
         """
-        found = literal(address)
-        reason = self.policy.refusal(found, port) if found is not None else "malformed"
+        reason = self._refusal(address, port)
         if reason is not None:
             raise ForbiddenAddress(f"The address is refused: {reason}.")
 
@@ -201,6 +203,11 @@ class Egress:
         except TimeoutError:
             raise UpstreamTimeout(f"No connection within {timeout:g} seconds.") from None
         raise ConnectionFailed("No address of the host accepts a connection.")
+
+    def _judge(self, address: str, port: int) -> str | None:
+        """The policy's word on an address; neither ever changes, so it is asked once."""
+        found = literal(address)
+        return self.policy.refusal(found, port) if found is not None else "malformed"
 
     async def _resolve(self, host: str, port: int) -> Sequence[str]:
         try:
