@@ -27,6 +27,7 @@ class HeldConnection:
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
         self._connection: asyncpg.Connection | None = None
+        self._prepared: dict[str, Any] = {}
         self._turn = asyncio.Lock()
 
     async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
@@ -41,7 +42,12 @@ class HeldConnection:
             with translated():
                 try:
                     return await self._fetch(statement, arguments)
-                except (asyncpg.ConnectionDoesNotExistError, asyncpg.AdminShutdownError, OSError):
+                except (
+                    asyncpg.ConnectionDoesNotExistError,
+                    asyncpg.AdminShutdownError,
+                    asyncpg.InvalidCachedStatementError,  # prepared before a migration
+                    OSError,
+                ):
                     self._drop()
                 try:
                     return await self._fetch(statement, arguments)
@@ -51,9 +57,13 @@ class HeldConnection:
 
     async def _fetch(self, statement: str, arguments: tuple[object, ...]) -> Sequence[Any]:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._connector.connect()
+            self._connection, self._prepared = await self._connector.connect(), {}
         try:
-            rows: Sequence[Any] = await self._connection.fetch(statement, *arguments, timeout=_SECONDS)
+            prepared = self._prepared.get(statement)
+            if prepared is None:
+                prepared = await self._connection.prepare(statement, timeout=_SECONDS)
+                self._prepared[statement] = prepared
+            rows: Sequence[Any] = await prepared.fetch(*arguments, timeout=_SECONDS)
         except TimeoutError:
             self._drop()
             raise unreachable() from None

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -33,20 +34,21 @@ HOLD_SECONDS: Final = 60.0
 _MARGIN: Final = 0.05
 """Added to every window: our clock and the provider's do not tick together."""
 
+_encode: Final = msgspec.json.Encoder().encode
+
 _BATCH: Final = 200
 """Calls that one statement asks for at most; their accounts stay locked until it ends."""
 
 _TAKE: Final = """
     SELECT turn.wait, turn.ticket, turn.reason
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::text[])
-        WITH ORDINALITY AS asked (account, calls, scopes, counts, spans, keep, ended, place),
-        LATERAL ledger_take(asked.account, asked.calls, string_to_array(asked.scopes, ','),
-            CAST(string_to_array(asked.counts, ',') AS int[]), CAST(string_to_array(asked.spans, ',') AS float8[]),
-            asked.keep, $8::float8, CAST(string_to_array(asked.ended, ',') AS bigint[]), $9::timestamptz) AS turn
+    FROM ROWS FROM (json_to_recordset($1::text::json) AS (
+            account text, calls text, scopes text[], counts int[], spans float8[], keep float8, ended bigint[]
+        )) WITH ORDINALITY AS asked (account, calls, scopes, counts, spans, keep, ended, place),
+        LATERAL ledger_take(asked.account, asked.calls, asked.scopes, asked.counts, asked.spans, asked.keep,
+            $2::float8, asked.ended, $3::timestamptz) AS turn
     ORDER BY asked.place
     """
 """It may run twice: a grant that nobody learns of counts as a call on its way, so too many count, never too few."""
-
 
 _USED: Final = text(
     """
@@ -73,7 +75,7 @@ _RESTING: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A call that waits for its turn; names of classes hold no commas."""
+    """A call that waits for its turn."""
 
     account: str
     calls: str
@@ -81,18 +83,18 @@ class _Asked:
     ended: tuple[int, ...]
     turn: asyncio.Future[Turn]
 
-    def values(self) -> tuple[str, str, str, str, str, float, str]:
-        """The arguments of ``ledger_take``; lists as text, since an array of arrays must be rectangular."""
+    def row(self) -> dict[str, object]:
+        """The arguments of ``ledger_take``."""
         spans = [allowance.limit.seconds + _MARGIN for allowance in self.allowances]
-        return (
-            self.account,
-            self.calls,
-            ",".join([allowance.limit.calls for allowance in self.allowances]),
-            _listed([allowance.count for allowance in self.allowances]),
-            _listed(spans),
-            max(spans, default=0.0),
-            _listed(self.ended),
-        )
+        return {
+            "account": self.account,
+            "calls": self.calls,
+            "scopes": [allowance.limit.calls for allowance in self.allowances],
+            "counts": [allowance.count for allowance in self.allowances],
+            "spans": spans,
+            "keep": max(spans, default=0.0),
+            "ended": self.ended,
+        }
 
 
 class DatabaseLedger:
@@ -145,8 +147,9 @@ class DatabaseLedger:
                 each.turn.set_exception(error) if isinstance(error, Exception) else each.turn.cancel()
 
     async def _turns(self, asked: Sequence[_Asked]) -> list[Turn]:
-        columns = zip(*[each.values() for each in asked], strict=True)
-        found = await self._held.fetch(_TAKE, *columns, self._hold, self._told())
+        # As one text: the driver looks at each element of an array several times over before it sends it.
+        rows = _encode([each.row() for each in asked]).decode()
+        found = await self._held.fetch(_TAKE, rows, self._hold, self._told())
         return [Turn(wait, ticket, reason or "") for wait, ticket, reason in found]
 
     def _answer(self, asked: Sequence[_Asked], turns: Sequence[Turn]) -> None:
@@ -219,7 +222,3 @@ class DatabaseLedger:
     async def _now(self, connection: AsyncConnection) -> datetime:
         told = self._told()
         return told if told is not None else (await connection.execute(select(func.clock_timestamp()))).scalar_one()
-
-
-def _listed(numbers: Sequence[float]) -> str:
-    return ",".join(map(str, numbers))
