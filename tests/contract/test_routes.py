@@ -15,7 +15,13 @@ from sluicegate.wiring import web
 from sluicegate.wiring.installation import open_installation
 
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/stremio/configure", "/stremio/style.css", "/stremio/poster.svg"}
-FOR_STRANGERS = {"/app/sign-in", "/app/welcome", "/app/static/{version}/{name}"}
+FOR_STRANGERS = {
+    "/app/sign-in",
+    "/app/sign-in/passkey",
+    "/app/sign-in/passkey/options",
+    "/app/welcome",
+    "/app/static/{version}/{name}",
+}
 """Pages that somebody who is not signed in needs, and their looks."""
 PAGES = ("/app", "/stremio")
 """Below these are no APIs: nothing of them is in a document."""

@@ -55,6 +55,7 @@ from sluicegate.surfaces.library.availability_routes import router as availabili
 from sluicegate.surfaces.library.errors import answer_error
 from sluicegate.surfaces.library.playback_routes import PlaybackServices
 from sluicegate.surfaces.library.playback_routes import router as playback_router
+from sluicegate.web.auth import Carrier, behind_guards, key_guard
 from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.paced import Pacer
 from sluicegate.wiring.playback import playback_service
@@ -244,11 +245,12 @@ def _application(stage: Stage) -> Litestar:
     availability = AvailabilityService(transactions, providers, learned, clock, gate=stage.gate)
     surfaces = [
         byte_router(playback, signer, streams=stage.streams, keys=rights),
-        playback_router(PlaybackServices(playback, stage.keys)),
-        availability_router(AvailabilityServices(availability, stage.keys, clock)),
+        playback_router(PlaybackServices(playback)),
+        availability_router(AvailabilityServices(availability, clock)),
     ]
     handlers = {HTTPException: answer_error, SluicegateError: answer_error}
-    return Litestar(surfaces, exception_handlers=handlers, logging_config=None, openapi_config=None)
+    guarded = behind_guards(surfaces, {"library_key": key_guard(stage.keys, KeyKind.LIBRARY, Carrier.BEARER)})
+    return Litestar(guarded, exception_handlers=handlers, logging_config=None, openapi_config=None)
 
 
 async def settled(condition: Any, seconds: float = 60.0) -> None:

@@ -1,11 +1,11 @@
 """Keys in requests: where each surface carries them, and the guard of routes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, cast
 from urllib.parse import parse_qs
 
-from litestar import Request
+from litestar import Request, Router
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
@@ -15,13 +15,14 @@ from sluicegate.core.ports import KeyVerifier
 from sluicegate.web.asgi import Scope, header
 from sluicegate.web.limits import FailedAttempts
 
-__all__ = ["Carrier", "caller_of", "key_guard", "presented_key", "scope_of"]
+__all__ = ["Carrier", "Guard", "behind_guards", "caller_of", "key_guard", "presented_key", "scope_of"]
 
 _QUERY_FIELDS_MAX: Final = 100
 _MISSING: Final = "A key is missing."
 
 _Connection = ASGIConnection[Any, Any, Any, Any]
-_Guard = Callable[[_Connection, BaseRouteHandler], Awaitable[None]]
+Guard = Callable[[_Connection, BaseRouteHandler], Awaitable[None]]
+"""Looks at a request before its route does, and raises when it may not go on."""
 
 
 class Carrier(Enum):
@@ -58,7 +59,7 @@ def key_guard(
     *carriers: Carrier,
     attempts: FailedAttempts | None = None,
     words: tuple[str, str] | None = None,
-) -> _Guard:
+) -> Guard:
     """A Litestar guard: the request goes on with the key as ``request.auth``, or ends with Unauthenticated.
 
     Args:
@@ -87,9 +88,21 @@ def key_guard(
     return guard
 
 
+def behind_guards(routers: Sequence[Router], guards: Mapping[str, Guard]) -> list[Router]:
+    """``routers``, each behind the guards of the kinds of key that its description (``security``) names.
+
+    A guard and not a dependency: strangers are refused before anything they sent is looked at. A route that got none
+    by mistake has no caller either (``caller_of``), and refuses everybody.
+    """
+    for router in routers:
+        named = {name for requirement in router.security or () for name in requirement}
+        router.guards = [*(guards[name] for name in sorted(named & guards.keys())), *router.guards]
+    return list(routers)
+
+
 def caller_of(request: Request[Any, Any, Any]) -> Key:
-    """The key that the guard has verified: a dependency of routes."""
-    key = request.auth
+    """The key that the guard has verified: a dependency of routes. Raises Unauthenticated when no guard did."""
+    key = request.scope.get("auth")
     if not isinstance(key, Key):
         raise Unauthenticated(_MISSING)
     return key

@@ -15,7 +15,7 @@ from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
 from sluicegate.surfaces.gateway.problems import problem_of
 from sluicegate.surfaces.library.errors import status_of
 from sluicegate.web.asgi import Application, Receive, Scope, Send, header
-from sluicegate.web.auth import Carrier, key_guard, presented_key
+from sluicegate.web.auth import Carrier, behind_guards, key_guard, presented_key
 from sluicegate.web.limits import BodyTooLarge
 from sluicegate.web.repeats import RepeatedRequests
 from sluicegate.wiring.installation import Installation
@@ -41,10 +41,7 @@ def guarded(installation: Installation, routers: Sequence[Router]) -> list[Route
             people.callers, KeyKind.MEDIA, Carrier.API_KEY, attempts=people.attempts, words=_MEDIA_WORDS
         ),
     }
-    for router in routers:
-        named = {name for requirement in router.security or () for name in requirement}
-        router.guards = [*(guards[name] for name in sorted(named & guards.keys())), *router.guards]
-    return list(routers)
+    return behind_guards(routers, guards)
 
 
 def repeatable_requests(installation: Installation, app: Application) -> Application:

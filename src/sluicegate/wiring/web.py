@@ -136,29 +136,21 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
             library.LibraryServices(
                 submit=installation.submit,
                 library=installation.library,
-                keys=keys,
                 patience=installation.settings.submit_patience,
             )
         ),
         *_feeds(installation),
-        library_trace.router(library_trace.TraceServices(installation.library, installation.simulate, keys)),
-        library_playback.router(
-            library_playback.PlaybackServices(installation.playback, keys, installation.people.usage)
-        ),
+        library_trace.router(library_trace.TraceServices(installation.library, installation.simulate)),
+        library_playback.router(library_playback.PlaybackServices(installation.playback, installation.people.usage)),
         library_availability.router(
-            library_availability.AvailabilityServices(installation.availability, keys, installation.clock)
+            library_availability.AvailabilityServices(installation.availability, installation.clock)
         ),
-        library_sync.router(
-            library_sync.SyncServices(installation.sync, installation.looks, installation.tombstones, keys)
-        ),
-        management.router(
-            management.ManagementServices(installation.gateway, installation.accounts, keys),
-            attempts=installation.people.attempts,
-        ),
+        library_sync.router(library_sync.SyncServices(installation.sync, installation.looks, installation.tombstones)),
+        management.router(management.ManagementServices(installation.gateway, installation.accounts)),
         *_media_surface(installation),
-        storage_routes.router(storage_routes.StorageServices(installation.destinations, installation.keys)),
-        library_store.router(library_store.StoreServices(installation.store, installation.destinations, keys)),
-        webhook_routes.router(webhook_routes.WebhookServices(installation.webhooks, keys)),
+        storage_routes.router(storage_routes.StorageServices(installation.destinations)),
+        library_store.router(library_store.StoreServices(installation.store, installation.destinations)),
+        webhook_routes.router(webhook_routes.WebhookServices(installation.webhooks)),
         library_people.router(_people(installation)),
         library_billing.router(_billing(installation)),
         events.router(installation.changes, keys, watch=keys.watch),
@@ -170,7 +162,6 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
 def _people(installation: Installation) -> library_people.PeopleServices:
     people = installation.people
     return library_people.PeopleServices(
-        callers=people.callers,
         users=installation.users,
         keys=installation.keys,
         integrations=people.integrations,
@@ -199,7 +190,6 @@ def _media_surface(installation: Installation) -> list[Router]:
         batches=parts.batches,
         usage=parts.usage,
         pages=parts.pages,
-        keys=installation.keys,
         changes=installation.changes,
     )
     return [media_jobs.router(services), batch_routes.router(services), *account_routes.routers(services)]
@@ -209,8 +199,8 @@ def _feeds(installation: Installation) -> list[Router]:
     parts, keys, base_url = installation.feeds, installation.people.callers, installation.base_url
     attempts = installation.people.attempts
     return [
-        library_feeds.router(library_feeds.FeedServices(parts.feeds, parts.poller, keys)),
-        library_link_keys.router(library_link_keys.LinkKeyServices(parts.link_keys, keys)),
+        library_feeds.router(library_feeds.FeedServices(parts.feeds, parts.poller)),
+        library_link_keys.router(library_link_keys.LinkKeyServices(parts.link_keys)),
         feed.router(feed.OutboundServices(parts.outbound, keys, base_url, attempts)),
         stremio.router(stremio.StremioServices(parts.stremio, keys, parts.link_keys, base_url, attempts)),
     ]

@@ -15,6 +15,7 @@ from sluicegate.core.clock import SystemClock
 from sluicegate.core.keys import KeyKind
 from sluicegate.services.accounts import AccountService
 from sluicegate.surfaces.gateway.management_routes import ManagementServices, router
+from sluicegate.web.auth import Carrier, behind_guards, key_guard
 from sluicegate.web.limits import FailedAttempts
 
 
@@ -36,8 +37,9 @@ async def desk(stage) -> AsyncIterator[Desk]:
     accounts = AccountService(
         stage.database.transactions, stage.twins, stage.vault, stage.database.ledger(), SystemClock(), _any_address
     )
-    services = ManagementServices(stage.gateway, accounts, stage.keys)
-    app = Litestar([router(services, attempts=FailedAttempts(allowed=40))], logging_config=None)
+    services = ManagementServices(stage.gateway, accounts)
+    guard = key_guard(stage.keys, KeyKind.LIBRARY, Carrier.BEARER, attempts=FailedAttempts(allowed=40))
+    app = Litestar(behind_guards([router(services)], {"library_key": guard}), logging_config=None)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(app))
         clients = []
@@ -95,6 +97,38 @@ async def test_foreign_things_are_as_unknown_as_none(stage, desk):
     assert len((await desk.one.get("/policies")).json()) == 1
     assert (await desk.other.get("/addons")).json() == []
     assert (await desk.other.post("/addons", json=application)).status_code == 409
+
+
+async def test_a_secret_is_shown_once(stage, desk):
+    """T26: where it is made, and nowhere else."""
+    token = f"a-token-{uuid4().hex}"
+    key = (await desk.one.post("/keys", json={"label": "tv"})).json()
+    slug = f"once-{uuid4().hex[:6]}"
+    addon = (await desk.one.post("/addons", json={"slug": slug, "name": "", "contact": "", "proof": ""})).json()
+    renewed = (await desk.one.post(f"/addons/{slug}/secrets", json={})).json()
+    rotated = (await desk.one.post(f"/keys/{key['key']['id']}/rotate", json={})).json()
+    await desk.one.post("/vault", json={"provider": "torbox", "token": token})
+    secrets = [key["secret"], addon["secret"], renewed["secret"], rotated["secret"], token]
+    assert len(set(secrets)) == 5
+    for path in ("/keys", "/addons", f"/addons/{slug}", "/vault", "/policies", "/history"):
+        text = (await desk.one.get(path)).text
+        assert not [secret for secret in secrets if secret in text], path
+
+
+def test_nothing_changes_the_history():
+    """T50: the audit can be read through the API, and nothing else."""
+    document = Litestar([router(None)], logging_config=None).openapi_schema
+    paths = {path: item for path, item in (document.paths or {}).items() if "history" in path or "usage" in path}
+    assert len(paths) >= 3
+    for item in paths.values():
+        assert not [method for method in ("post", "put", "patch", "delete") if getattr(item, method) is not None]
+
+
+@pytest.mark.parametrize("query", ["addon=a%00b", "before=0001-01-01T00:00:00%2B05:00", "limit=99999999999999999999"])
+async def test_values_beyond_all_bounds_are_bad_input(desk, query):
+    response = await desk.one.get(f"/history?{query}")
+    assert response.status_code == 400
+    assert set(response.json()) == {"error"}
 
 
 async def test_nobody_without_a_library_key_gets_in(stage, desk):

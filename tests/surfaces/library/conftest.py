@@ -50,6 +50,7 @@ from sluicegate.surfaces.library.sync_routes import SyncServices
 from sluicegate.surfaces.library.sync_routes import router as sync_router
 from sluicegate.surfaces.library.trace_routes import TraceServices
 from sluicegate.surfaces.library.trace_routes import router as trace_router
+from sluicegate.web.auth import Carrier, behind_guards, key_guard
 from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.registry import ProviderRegistry, RemoteProvider, StorageRegistry
 
@@ -140,7 +141,6 @@ async def running(shared: tuple[Transactions, DatabaseChanges], vault: AesVault)
     services = LibraryServices(
         submit=SubmitService(transactions, changes, clock),
         library=LibraryService(transactions),
-        keys=keys,
         patience=_PATIENCE,
     )
     holders = Holders(transactions, providers, clock)
@@ -149,11 +149,12 @@ async def running(shared: tuple[Transactions, DatabaseChanges], vault: AesVault)
     cascade = CascadeService(transactions, providers, AccountProbe(transactions, providers), clock)
     sync = SyncService(transactions, providers, clock)
     grave = TombstoneService(transactions, providers, storages, clock, grace=timedelta(days=30))
-    syncs = SyncServices(sync, AccountLooks(transactions, sync, clock), grave, keys)
+    syncs = SyncServices(sync, AccountLooks(transactions, sync, clock), grave)
     simulate = SimulateService(transactions, providers, AccountProbe(transactions, providers))
-    traces = trace_router(TraceServices(services.library, simulate, keys))
+    traces = trace_router(TraceServices(services.library, simulate))
+    surfaces = [router(services), playback_router(PlaybackServices(playback)), sync_router(syncs), traces]
     app = Litestar(
-        [router(services), playback_router(PlaybackServices(playback, keys)), sync_router(syncs), traces],
+        behind_guards(surfaces, {"library_key": key_guard(keys, KeyKind.LIBRARY, Carrier.BEARER)}),
         exception_handlers={HTTPException: answer_error, SluicegateError: answer_error},
         logging_config=None,
     )

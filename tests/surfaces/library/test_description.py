@@ -9,7 +9,7 @@ from sluicegate.surfaces.library.schemas import SubmitBody
 
 def _paths() -> dict:
     app = Litestar(
-        [router(LibraryServices(None, None, None, 0.0))], openapi_config=OpenAPIConfig("x", "1"), logging_config=None
+        [router(LibraryServices(None, None, 0.0))], openapi_config=OpenAPIConfig("x", "1"), logging_config=None
     )  # type: ignore[arg-type]
     return app.openapi_schema.to_schema()["paths"]
 

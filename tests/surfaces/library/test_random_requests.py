@@ -20,7 +20,7 @@ from sluicegate.surfaces.library.trace_routes import TraceServices
 from sluicegate.surfaces.library.trace_routes import router as trace_router
 
 _APP = Litestar(
-    [router(LibraryServices(None, None, None, 0.0)), trace_router(TraceServices(None, None, None))],
+    [router(LibraryServices(None, None, 0.0)), trace_router(TraceServices(None, None))],
     openapi_config=OpenAPIConfig("x", "1"),
     logging_config=None,
 )  # type: ignore[arg-type]

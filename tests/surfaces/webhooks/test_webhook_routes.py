@@ -129,7 +129,7 @@ async def test_a_library_key_does_not_open_this(house: Server):
     assert (await house.call("GET", "/webhooks"))[0] == 401
 
 
-_APP = Litestar([router(WebhookServices(None, None))], openapi_config=OpenAPIConfig("x", "1"), logging_config=None)  # type: ignore[arg-type]
+_APP = Litestar([router(WebhookServices(None))], openapi_config=OpenAPIConfig("x", "1"), logging_config=None)  # type: ignore[arg-type]
 _SCHEMA = schemathesis.openapi.from_dict(_APP.openapi_schema.to_schema())
 _OPERATIONS = {operation.ok().label: operation.ok() for operation in _SCHEMA.get_all_operations()}
 _CHECKS = [

@@ -13,8 +13,7 @@ from sluicegate.core.ports import Changes, KeyVerifier
 from sluicegate.surfaces.events.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.events.schemas import ErrorBody
 from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing, Watch
-from sluicegate.web.auth import Carrier, key_guard, presented_key, scope_of
-from sluicegate.web.limits import FailedAttempts
+from sluicegate.web.auth import Carrier, presented_key, scope_of
 
 __all__ = ["router"]
 
@@ -44,7 +43,6 @@ def router(
     *,
     timing: Timing | None = None,
     watch: Watch | None = None,
-    attempts: FailedAttempts | None = None,
 ) -> Router:
     """``GET /v1/events`` for library keys (``Authorization: Bearer tu_…``).
 
@@ -53,14 +51,12 @@ def router(
         keys: verifies callers.
         timing: seconds of a stream's life.
         watch: has something called when keys may have been revoked, so that open streams ask again at once.
-        attempts: bounds wrong keys.
     """
     streams = _Streams(changes, keys, timing or Timing(), watch)
     return Router(
         path="/v1/events",
         route_handlers=[events],
         dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},
-        guards=[key_guard(keys, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
         exception_handlers=EXCEPTION_HANDLERS,
         security=[{"library_key": []}],
         tags=["library"],

@@ -17,17 +17,15 @@ from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
-from sluicegate.core.errors import InvalidInput, NotFound, Unauthenticated
+from sluicegate.core.errors import InvalidInput, NotFound
 from sluicegate.core.gateway import PROVIDERS
-from sluicegate.core.keys import Key, KeyKind
-from sluicegate.core.ports import KeyVerifier
+from sluicegate.core.keys import Key
 from sluicegate.core.secrets import Secret
 from sluicegate.services.accounts import AccountService, NewAccount
 from sluicegate.services.gateway import Gateway
 from sluicegate.surfaces.gateway import management_schemas as shapes
 from sluicegate.surfaces.gateway.management_errors import EXCEPTION_HANDLERS
-from sluicegate.web.auth import Carrier, key_guard
-from sluicegate.web.limits import FailedAttempts
+from sluicegate.web.auth import caller_of
 
 __all__ = ["ManagementServices", "router"]
 
@@ -47,7 +45,6 @@ class ManagementServices:
 
     gateway: Gateway
     accounts: AccountService
-    keys: KeyVerifier
 
 
 _Services = NamedDependency[SkipValidation[ManagementServices]]
@@ -56,8 +53,8 @@ _Limit = Annotated[int, QueryParameter(ge=1, le=_HISTORY_MAX, description="Calls
 _Before = Annotated[datetime | None, QueryParameter(description="Only calls made before.")]
 
 
-def router(services: ManagementServices, *, attempts: FailedAttempts | None = None) -> Router:
-    """The API below ``/v1/gateway``, for library keys; ``attempts`` bounds the wrong ones of one peer."""
+def router(services: ManagementServices) -> Router:
+    """The API below ``/v1/gateway``, for library keys."""
     handlers = [keys, create_key, rotate_key, revoke_key, rules, add_rule, remove_rule, check_rules]
     handlers += [vault, add_token, replace_token, remove_token, history, export, usage, addons, apply, rotate_secret]
     return Router(
@@ -65,23 +62,13 @@ def router(services: ManagementServices, *, attempts: FailedAttempts | None = No
         route_handlers=handlers,
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(_caller, sync_to_thread=False),
+            "caller": Provide(caller_of, sync_to_thread=False),
         },
-        # A guard and not a dependency: strangers are refused before anything they sent is looked at.
-        guards=[key_guard(services.keys, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=_BODY_MAX,
         security=[{"library_key": []}],
         tags=["gateway management"],
     )
-
-
-def _caller(request: _Request) -> Key:
-    """The key that the guard has verified."""
-    key = request.auth
-    if not isinstance(key, Key):
-        raise Unauthenticated("A key is missing.")
-    return key
 
 
 @get("/keys", summary="Own proxy keys", responses=_REFUSED)

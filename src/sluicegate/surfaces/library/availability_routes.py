@@ -9,12 +9,11 @@ from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter, SkipValidation
 
 from sluicegate.core.keys import Key
-from sluicegate.core.ports import Clock, KeyVerifier
+from sluicegate.core.ports import Clock
 from sluicegate.services.availability import AvailabilityService, read_hashes
 from sluicegate.surfaces.library.availability_schemas import AvailabilityPageBody, availability_body
 from sluicegate.surfaces.library.parts import library_router
 from sluicegate.surfaces.library.schemas import ErrorBody
-from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["AvailabilityServices", "router"]
 
@@ -31,7 +30,6 @@ class AvailabilityServices:
     """What this route calls; ``callers`` verifies keys and tokens."""
 
     availability: AvailabilityService
-    callers: KeyVerifier
     clock: Clock
 
 
@@ -39,9 +37,9 @@ _Services = NamedDependency[SkipValidation[AvailabilityServices]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
-def router(services: AvailabilityServices, *, attempts: FailedAttempts | None = None) -> Router:
+def router(services: AvailabilityServices) -> Router:
     """The route, for library keys and tokens."""
-    return library_router("/v1/availability", [availability], services, services.callers, attempts=attempts)
+    return library_router("/v1/availability", [availability], services)
 
 
 @get("/", summary="Whether hashes are there at once", responses=_Refused)

@@ -8,7 +8,6 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.keys import Key
-from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.feed_poll import FeedPoller
 from sluicegate.services.feeds import FeedService
 from sluicegate.surfaces.library.feed_schemas import (
@@ -24,7 +23,6 @@ from sluicegate.surfaces.library.feed_schemas import (
     poll_body,
 )
 from sluicegate.surfaces.library.parts import library_router, own_id, refusals
-from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["FeedServices", "router"]
 
@@ -44,7 +42,6 @@ class FeedServices:
 
     feeds: FeedService
     poller: FeedPoller
-    callers: KeyVerifier
 
 
 _NOBODY: Final = "There is no such feed."
@@ -52,14 +49,12 @@ _Services = NamedDependency[SkipValidation[FeedServices]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
-def router(services: FeedServices, *, attempts: FailedAttempts | None = None) -> Router:
+def router(services: FeedServices) -> Router:
     """The routes below ``/v1``, for library keys and tokens."""
     return library_router(
         "/v1",
         [page, add, change, remove, poll, items],
         services,
-        services.callers,
-        attempts=attempts,
         body_max=_BODY_MAX,
         tag="feeds",
     )

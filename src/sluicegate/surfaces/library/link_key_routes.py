@@ -9,7 +9,6 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.keys import Key
-from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.link_keys import LinkKeyService
 from sluicegate.surfaces.library.feed_schemas import (
     LinkKeyPageBody,
@@ -18,7 +17,6 @@ from sluicegate.surfaces.library.feed_schemas import (
     link_key_body,
 )
 from sluicegate.surfaces.library.parts import library_router, own_id, refusals
-from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["LinkKeyServices", "router"]
 
@@ -35,7 +33,6 @@ class LinkKeyServices:
     """What these routes call; ``callers`` verifies keys and tokens."""
 
     keys: LinkKeyService
-    callers: KeyVerifier
 
 
 _NOBODY: Final = "There is no such key."
@@ -43,14 +40,12 @@ _Services = NamedDependency[SkipValidation[LinkKeyServices]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
-def router(services: LinkKeyServices, *, attempts: FailedAttempts | None = None) -> Router:
+def router(services: LinkKeyServices) -> Router:
     """The routes below ``/v1/link-keys``, for library keys and tokens."""
     return library_router(
         "/v1/link-keys",
         [page, create, revoke],
         services,
-        services.callers,
-        attempts=attempts,
         body_max=_BODY_MAX,
         tag="feeds",
     )

@@ -11,12 +11,9 @@ from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter
 
 from sluicegate.core.errors import NotFound
-from sluicegate.core.keys import KeyKind
-from sluicegate.core.ports import KeyVerifier
 from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.library.schemas import ErrorBody
-from sluicegate.web.auth import Carrier, caller_of, key_guard
-from sluicegate.web.limits import FailedAttempts
+from sluicegate.web.auth import caller_of
 
 __all__ = ["Id", "library_router", "own_id", "refusals"]
 
@@ -27,21 +24,17 @@ def library_router(
     path: str,
     handlers: Sequence[HTTPRouteHandler],
     services: object,
-    callers: KeyVerifier,
     *,
-    attempts: FailedAttempts | None = None,
     body_max: int | None = None,
     tag: str = "library",
     **dependencies: object,
 ) -> Router:
-    """Routes for library keys and tokens (``Authorization: Bearer …``).
+    """Routes for library keys and tokens (``Authorization: Bearer …``); whoever mounts them puts the guard in front.
 
     Args:
         path: below which they are.
         handlers: the routes.
         services: what they get as ``services``.
-        callers: verifies who calls.
-        attempts: bounds the wrong keys of one peer.
         body_max: bytes of the largest body.
         tag: chapter of the API description.
         dependencies: further things that the routes get, by name.
@@ -53,8 +46,6 @@ def library_router(
         path=path,
         route_handlers=handlers,
         dependencies=provided | {"caller": Provide(caller_of, sync_to_thread=False)},
-        # A guard and not a dependency: strangers are refused before anything they sent is looked at.
-        guards=[key_guard(callers, KeyKind.LIBRARY, Carrier.BEARER, attempts=attempts)],
         exception_handlers=EXCEPTION_HANDLERS,
         security=[{"library_key": []}],
         tags=[tag],

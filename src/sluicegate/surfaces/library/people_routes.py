@@ -11,7 +11,6 @@ from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidat
 
 from sluicegate.core.entitlements import Entitlements
 from sluicegate.core.keys import Key, TokenKey
-from sluicegate.core.ports import KeyVerifier
 from sluicegate.core.secrets import Secret
 from sluicegate.services.integrations import IntegrationRequest, IntegrationService
 from sluicegate.services.keys import KeyService
@@ -34,7 +33,6 @@ from sluicegate.surfaces.library.people_schemas import (
     preferences_body,
     usage_body,
 )
-from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["PeopleServices", "router"]
 
@@ -50,7 +48,6 @@ _Label = Annotated[str | None, QueryParameter(description="Which one, when there
 class PeopleServices:
     """What these routes call; ``callers`` verifies keys and tokens."""
 
-    callers: KeyVerifier
     users: UserService
     keys: KeyService
     integrations: IntegrationService
@@ -63,10 +60,10 @@ _Services = NamedDependency[SkipValidation[PeopleServices]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
-def router(services: PeopleServices, *, attempts: FailedAttempts | None = None) -> Router:
+def router(services: PeopleServices) -> Router:
     """The routes below ``/v1``, for library keys and tokens."""
     handlers = [integrations, connect, probe, disconnect, show_key, rotate_key, me, usage, preferences, change]
-    return library_router("/v1", handlers, services, services.callers, attempts=attempts, body_max=_BODY_MAX)
+    return library_router("/v1", handlers, services, body_max=_BODY_MAX)
 
 
 @get("/integrations", summary="Connected backends and proxies", responses=refusals())

@@ -9,13 +9,11 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, SkipValidation
 
 from sluicegate.core.keys import Key, TokenKey
-from sluicegate.core.ports import KeyVerifier
 from sluicegate.core.usage import Counter
 from sluicegate.services.playback import PlaybackService, Viewer
 from sluicegate.services.usage import UsageService
 from sluicegate.surfaces.library.parts import library_router, own_id, refusals
 from sluicegate.surfaces.library.schemas import StreamBody, stream_body
-from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["PlaybackServices", "router"]
 
@@ -28,7 +26,6 @@ class PlaybackServices:
     """What these routes call; ``callers`` verifies keys and tokens, ``usage`` counts the links that were made."""
 
     playback: PlaybackService
-    callers: KeyVerifier
     usage: UsageService | None = None
 
 
@@ -36,9 +33,9 @@ _Services = NamedDependency[SkipValidation[PlaybackServices]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
-def router(services: PlaybackServices, *, attempts: FailedAttempts | None = None) -> Router:
+def router(services: PlaybackServices) -> Router:
     """The routes, for library keys and tokens."""
-    return library_router("/v1/torrents", [stream], services, services.callers, attempts=attempts)
+    return library_router("/v1/torrents", [stream], services)
 
 
 @get(

@@ -11,7 +11,6 @@ from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.jobs import JobState
 from sluicegate.core.keys import Key
-from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.library import LibraryService
 from sluicegate.services.submit import SubmitService
 from sluicegate.surfaces.library.bodies import UPLOAD_MAX, SubmissionReader
@@ -25,7 +24,6 @@ from sluicegate.surfaces.library.schemas import (
     job_body,
     job_detail_body,
 )
-from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["LibraryServices", "router"]
 
@@ -48,7 +46,6 @@ class LibraryServices:
 
     submit: SubmitService
     library: LibraryService
-    keys: KeyVerifier
     patience: float
 
 
@@ -57,15 +54,13 @@ _Reader = NamedDependency[SkipValidation[SubmissionReader]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
-def router(services: LibraryServices, *, attempts: FailedAttempts | None = None) -> Router:
+def router(services: LibraryServices) -> Router:
     """The API below ``/v1/torrents``, for library keys (``Authorization: Bearer tu_…``)."""
     reader = SubmissionReader()
     return library_router(
         "/v1/torrents",
         [submit, page, show, cancel],
         services,
-        services.keys,
-        attempts=attempts,
         body_max=UPLOAD_MAX,
         reader=reader,
     )

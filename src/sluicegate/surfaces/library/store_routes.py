@@ -14,7 +14,6 @@ from litestar.params import PathParameter, QueryParameter, SkipValidation
 from sluicegate.core.destinations import Destination, StoreJob
 from sluicegate.core.errors import InvalidInput, NotFound
 from sluicegate.core.keys import Key
-from sluicegate.core.ports import KeyVerifier
 from sluicegate.core.storage_keys import check_key
 from sluicegate.services.destination_forms import read_inline
 from sluicegate.services.destinations import DestinationService
@@ -93,7 +92,6 @@ class StoreServices:
 
     store: StoreService
     destinations: DestinationService
-    keys: KeyVerifier
 
 
 _Services = NamedDependency[SkipValidation[StoreServices]]
@@ -106,7 +104,6 @@ def router(services: StoreServices) -> Router:
         "/v1",
         [store, deliveries, delivery, targets, save_target, remove_target],
         services,
-        services.keys,
         body_max=_BODY_MAX,
     )
 

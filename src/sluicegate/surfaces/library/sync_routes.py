@@ -12,7 +12,6 @@ from litestar.params import JSONBody, PathParameter, QueryParameter, SkipValidat
 
 from sluicegate.core.jobs import Job
 from sluicegate.core.keys import Key
-from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.account_looks import AccountLooks
 from sluicegate.services.sync import SyncService
 from sluicegate.services.tombstones import TombstoneService
@@ -49,7 +48,6 @@ class SyncServices:
     sync: SyncService
     looks: AccountLooks
     tombstones: TombstoneService
-    keys: KeyVerifier
 
 
 _Services = NamedDependency[SkipValidation[SyncServices]]
@@ -59,7 +57,7 @@ _Caller = NamedDependency[SkipValidation[Key]]
 def router(services: SyncServices) -> Router:
     """The routes, for library keys (``Authorization: Bearer tu_…``)."""
     return library_router(
-        "/v1", [sync, looks, look_now, confirm, remove, restore, removed], services, services.keys, body_max=_BODY_MAX
+        "/v1", [sync, looks, look_now, confirm, remove, restore, removed], services, body_max=_BODY_MAX
     )
 
 

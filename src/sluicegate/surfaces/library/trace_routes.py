@@ -8,14 +8,12 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.keys import Key
-from sluicegate.core.ports import KeyVerifier
 from sluicegate.services.library import LibraryService
 from sluicegate.services.simulate import SimulateService
 from sluicegate.surfaces.library.bodies import UPLOAD_MAX, SubmissionReader
 from sluicegate.surfaces.library.operations import SubmitOperation
 from sluicegate.surfaces.library.parts import library_router, own_id, refusals
 from sluicegate.surfaces.library.trace_schemas import SimulationBody, TraceBody, simulation_body, trace_body
-from sluicegate.web.limits import FailedAttempts
 
 __all__ = ["TraceServices", "router"]
 
@@ -33,7 +31,6 @@ class TraceServices:
 
     library: LibraryService
     simulate: SimulateService
-    keys: KeyVerifier
 
 
 _Services = NamedDependency[SkipValidation[TraceServices]]
@@ -41,15 +38,13 @@ _Reader = NamedDependency[SkipValidation[SubmissionReader]]
 _Caller = NamedDependency[SkipValidation[Key]]
 
 
-def router(services: TraceServices, *, attempts: FailedAttempts | None = None) -> Router:
+def router(services: TraceServices) -> Router:
     """The routes, for library keys (``Authorization: Bearer tu_…``)."""
     reader = SubmissionReader()
     return library_router(
         "/v1/torrents",
         [trace, simulate],
         services,
-        services.keys,
-        attempts=attempts,
         body_max=UPLOAD_MAX,
         reader=reader,
     )

@@ -12,15 +12,15 @@ from litestar.params import PathParameter, SkipValidation
 from litestar.types import ControllerRouterHandler
 
 from sluicegate.core.errors import InvalidInput, NotFound
-from sluicegate.core.keys import Key, KeyKind
-from sluicegate.core.ports import Changes, KeyVerifier
+from sluicegate.core.keys import Key
+from sluicegate.core.ports import Changes
 from sluicegate.services.media_batches import MediaBatchService
 from sluicegate.services.media_jobs import MediaJobService
 from sluicegate.services.media_pages import MediaPageService
 from sluicegate.services.media_usage import MediaUsageService
 from sluicegate.surfaces.media_jobs.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.media_jobs.schemas import ErrorBody
-from sluicegate.web.auth import Carrier, key_guard
+from sluicegate.web.auth import caller_of
 
 __all__ = ["AnyRequest", "Caller", "Id", "MediaServices", "Services", "as_uuid", "decoded", "refusals", "routed"]
 
@@ -40,7 +40,6 @@ class MediaServices:
     batches: MediaBatchService
     usage: MediaUsageService
     pages: MediaPageService
-    keys: KeyVerifier
     changes: Changes
 
 
@@ -55,9 +54,8 @@ def routed(path: str, services: MediaServices, handlers: list[ControllerRouterHa
         route_handlers=handlers,
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(_caller, sync_to_thread=False),
+            "caller": Provide(caller_of, sync_to_thread=False),
         },
-        guards=[key_guard(services.keys, KeyKind.MEDIA, Carrier.API_KEY)],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=_BODY_MAX,
         security=[{"media_key": []}],
@@ -94,9 +92,3 @@ def as_uuid(text: str, what: str = "Job") -> UUID:
     except ValueError:
         pass
     raise NotFound(f"{what} not found")
-
-
-def _caller(request: AnyRequest) -> Key:
-    """The key that the guard has verified."""
-    key: Key = request.auth
-    return key

@@ -12,13 +12,12 @@ from litestar.params import SkipValidation
 
 from sluicegate.core.destinations import Cloud
 from sluicegate.core.errors import InvalidInput, StorageError
-from sluicegate.core.keys import Key, KeyKind
-from sluicegate.core.ports import KeyVerifier
+from sluicegate.core.keys import Key
 from sluicegate.services.destination_forms import FIELDS, read_form
 from sluicegate.services.destinations import DestinationService
 from sluicegate.surfaces.media_jobs.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.media_jobs.schemas import ErrorBody
-from sluicegate.web.auth import Carrier, key_guard
+from sluicegate.web.auth import caller_of
 
 __all__ = ["StorageServices", "router"]
 
@@ -53,7 +52,6 @@ class StorageServices:
     """What these routes call."""
 
     destinations: DestinationService
-    keys: KeyVerifier
 
 
 _Request = Request[Any, Any, Any]
@@ -71,9 +69,8 @@ def router(services: StorageServices) -> Router:
         ],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(_caller, sync_to_thread=False),
+            "caller": Provide(caller_of, sync_to_thread=False),
         },
-        guards=[key_guard(services.keys, KeyKind.MEDIA, Carrier.API_KEY)],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=_BODY_MAX,
         security=[{"media_key": []}],
@@ -212,9 +209,3 @@ def _fields(raw: bytes) -> dict[str, Any]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # The library's own words would repeat what was sent, and that may be a secret.
         raise InvalidInput("The request body is not one JSON object.") from None
-
-
-def _caller(request: _Request) -> Key:
-    """The key that the guard has verified."""
-    key: Key = request.auth
-    return key

@@ -11,15 +11,14 @@ from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from sluicegate.core.errors import InvalidInput, NotFound
-from sluicegate.core.keys import Key, KeyKind
-from sluicegate.core.ports import KeyVerifier
+from sluicegate.core.keys import Key
 from sluicegate.core.webhooks import DeliveryState, EventType
 from sluicegate.services.webhooks import EndpointChange, LoggedDelivery, WebhookService
 from sluicegate.surfaces.media_jobs import webhook_schemas as shapes
 from sluicegate.surfaces.media_jobs.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.media_jobs.schemas import ErrorBody
 from sluicegate.surfaces.media_jobs.webhook_operations import ChangeOperation, NewOperation
-from sluicegate.web.auth import Carrier, key_guard
+from sluicegate.web.auth import caller_of
 
 __all__ = ["WebhookServices", "router"]
 
@@ -37,7 +36,6 @@ class WebhookServices:
     """What the webhooks part calls."""
 
     webhooks: WebhookService
-    keys: KeyVerifier
 
 
 _Services = NamedDependency[SkipValidation[WebhookServices]]
@@ -54,9 +52,8 @@ def router(services: WebhookServices) -> Router:
         route_handlers=[*handlers, show, change, remove, test, endpoint_secret, rotate_endpoint],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
-            "caller": Provide(_caller, sync_to_thread=False),
+            "caller": Provide(caller_of, sync_to_thread=False),
         },
-        guards=[key_guard(services.keys, KeyKind.MEDIA, Carrier.API_KEY)],
         # The contract's 404 speaks of jobs.
         exception_handlers={**EXCEPTION_HANDLERS, NotFound: _not_found},
         request_max_body_size=_BODY_MAX,
@@ -67,12 +64,6 @@ def router(services: WebhookServices) -> Router:
 
 def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
     return {status: ResponseSpec(ErrorBody, generate_examples=False, description="Refused.") for status in statuses}
-
-
-def _caller(request: _Request) -> Key:
-    """The key that the guard has verified."""
-    key: Key = request.auth
-    return key
 
 
 @get("/", summary="Own endpoints", responses=_refusals(401))
