@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 
 from sluicegate.core.audit import AuditedCall, AuditedProvider
+from sluicegate.core.errors import UpstreamError
+from sluicegate.core.policies import Subject, Verdict
 from sluicegate.services.gateway_audit import AuditService
 
 ACCOUNT = "/canonical/account"
@@ -72,6 +74,26 @@ async def test_every_refusal_has_a_row_with_the_real_address(stage, code):
     row = rows[response.headers["x-request-id"]]
     assert (row["error_code"], row["http_status"], row["caller_ip"]) == (code, response.status_code, "127.0.0.1")
     assert row["user_id"] is None
+
+
+async def test_a_call_that_the_users_rules_refuse_is_the_users(stage):
+    user, key = await stage.user("torbox")
+    await stage.gateway.policies.add(user, Verdict.DENY, Subject.ADDON, stage.addon)
+    response = await stage.ask("GET", ACCOUNT, "torbox", key=key)
+    assert response.json()["code"] == "rg.addon_access_denied"
+    (call,) = await stage.gateway.audit.history(user, limit=10)
+    assert (call.error_code, call.http_status, call.answers) == ("rg.addon_access_denied", 403, ())
+    assert (call.addon, call.addon_proven, call.key_id is not None) == (stage.addon, True, True)
+
+
+async def test_what_a_provider_writes_never_holds_the_audit_up(stage):
+    error = UpstreamError("No.", provider="torbox", upstream_code="a\0b\ud800")
+    stage.twins.worlds["torbox"].fail("account", error)
+    response = await stage.ask("GET", ACCOUNT, "torbox", tokens="t")
+    assert response.json()["data"]["torbox"]["error"]["code"] == "rg.upstream_error"
+    (row,) = [row for row in await stage.audited() if str(row["request_id"]) == response.headers["x-request-id"]]
+    assert row["http_status"] == 200
+    assert not stage.gateway.audit._waiting
 
 
 async def test_whole_rows_come_back(stage):

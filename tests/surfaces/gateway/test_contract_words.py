@@ -5,9 +5,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from sluicegate.core.errors import NotSupported
-from sluicegate.core.gateway import GatewayOperation, GatewayRefused, ProblemCode
+from sluicegate.core.errors import NotSupported, TransferMissing
+from sluicegate.core.gateway import PROVIDERS, GatewayOperation, GatewayRefused, JobKind, ProblemCode
 from sluicegate.services.gateway_fanout import Answered, Target
+from sluicegate.surfaces.gateway.application import BASE
 from sluicegate.surfaces.gateway.envelope import Debug, wrap
 from sluicegate.surfaces.gateway.operations import OPERATIONS
 from sluicegate.surfaces.gateway.problems import problem_of
@@ -23,6 +24,20 @@ NAMES = {
     "torrents.cache_check",
     "hoster.links.unlock",
 }
+
+_JOB = "/canonical/jobs/{job_id}"
+PLACES = {
+    "account.session": ("GET", "/canonical/account"),
+    "hoster.links.unlock": ("POST", "/canonical/hoster/links/unlock"),
+    "jobs.list": ("GET", "/canonical/jobs"),
+    "jobs.create": ("POST", "/canonical/jobs"),
+    "jobs.get": ("GET", _JOB),
+    "jobs.cancel": ("POST", f"{_JOB}/cancel"),
+    "jobs.files.list": ("GET", f"{_JOB}/files"),
+    "jobs.files.playback": ("POST", f"{_JOB}/files/{{file_id}}/playback"),
+    "torrents.cache_check": ("POST", "/canonical/torrents/cache-check"),
+}
+KIND_IN_QUERY = ["jobs.list", "jobs.get", "jobs.cancel", "jobs.files.list", "jobs.files.playback"]
 
 STATUSES = {
     "rg.invalid_provider": 400,
@@ -52,6 +67,46 @@ STATUSES = {
 def test_every_operation_has_its_name_and_schema():
     assert {str(route.operation) for route in OPERATIONS} == NAMES
     assert {route.operation.schema for route in OPERATIONS} == {f"relaygate.{name}.v1" for name in NAMES}
+
+
+def test_every_operation_is_where_the_contract_has_it():
+    assert {str(route.operation): (route.method, route.path) for route in OPERATIONS} == PLACES
+    assert BASE == "/api/v0.6-beta"
+    assert [str(route.operation) for route in OPERATIONS if "kind" in route.query] == KIND_IN_QUERY
+    assert [str(kind) for kind in JobKind] == ["torrent", "usenet", "web_fetch"]
+
+
+def test_the_providers_have_their_public_names():
+    assert set(PROVIDERS) == {
+        "real_debrid",
+        "alldebrid",
+        "torbox",
+        "premiumize",
+        "smokedebrid",
+        "debrid_link",
+        "torrin",
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [("rg.invalid_provider", "Invalid provider"), ("rg.vault_missing", "Vault credential missing")],
+)
+def test_titles_that_the_documentation_prints(code, title):
+    assert problem_of(GatewayRefused(ProblemCode(code), "Words."), "id").title == title
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (TransferMissing("Shop answers error 7."), "There is no job with this id: Shop answers error 7."),
+        (TransferMissing("There is no job with this id."), "There is no job with this id."),
+        (TransferMissing("Shop says: gone"), "There is no job with this id: Shop says: gone."),
+    ],
+)
+def test_what_an_add_on_logs_can_be_understood_alone(error, detail):
+    """The known client shows ``detail`` and nothing else."""
+    assert problem_of(error, "id").detail == f"{detail} Submit the source again."
 
 
 def test_there_are_the_codes_of_the_contract_and_one_of_ours():

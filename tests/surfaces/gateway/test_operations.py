@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from urllib.parse import quote
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from sluicegate.core.errors import (
     TransferMissing,
     UpstreamTimeout,
 )
+from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.transfers import TransferState
 from sluicegate.providers.memory.world import Content
 from sluicegate.surfaces.gateway.application import BASE
@@ -176,6 +178,87 @@ async def test_a_fault_while_asking_is_an_error_and_never_a_miss(stage):
     assert answer["error"]["code"] == "rg.upstream_unreachable"
 
 
+async def test_files_are_told_where_they_are_asked_for(stage):
+    stage.twins.worlds["torbox"].define("9a" * 20, Content("Show", {"Show/a.mkv": b"xyz"}, cached=True))
+    path, asked = "/canonical/torrents/cache-check", {"hashes": ["9a" * 20], "list_files": True}
+    (item,) = (await value(stage, "POST", path, json=asked))["items"]
+    assert all(set(file) == {"id", "name", "path", "size"} for file in item["files"])
+    (item,) = (await value(stage, "POST", path, json=asked | {"list_files": False}))["items"]
+    assert item["files"] is None
+
+
+async def test_no_member_is_left_out(stage):
+    """Absent values are null, so that a client need not know which provider tells what."""
+    job = {"job_id", "id", "kind", "name", "status", "upstream_status", "progress", "size", "hash", "url", "created_at",
+           "updated_at", "error"}  # fmt: skip
+    location = {"url", "type", "filename", "size", "expires_at"}
+    stage.twins.worlds["torbox"].define(HASH, Content("Film", {"a.mkv": b"x"}))
+    made = await value(stage, "POST", JOBS, json={"kind": "torrent", "magnet": MAGNET})
+    path = f"{JOBS}/{quote(made['id'], safe='')}"
+    assert set(made) == job
+    assert set(await value(stage, "GET", f"{path}?kind=torrent")) == job
+    assert [set(item) for item in (await value(stage, "GET", f"{JOBS}?kind=torrent"))["items"]] == [job]
+    files = await value(stage, "GET", f"{path}/files?kind=torrent")
+    assert [set(file) for file in files["files"]] == [{"id", "name", "path", "size", "mime_type", "selected"}]
+    played = await value(stage, "POST", f"{path}/files/0/playback?kind=torrent")
+    assert set(played) == {"job_id", "file_id", "locations"}
+    unlocked = await value(
+        stage, "POST", "/canonical/hoster/links/unlock", "alldebrid", json={"url": "https://x.example"}
+    )
+    assert set(unlocked) == {"filename", "size", "host", "locations"}
+    assert [set(each) for each in played["locations"] + unlocked["locations"]] == [location, location]
+    account = await value(stage, "GET", "/canonical/account")
+    assert {"provider", "user_id", "username", "email", "plan", "is_premium", "premium_expires_at", "points",
+            "traffic"} <= set(account)  # fmt: skip
+    assert account["username"] is account["email"] is None
+
+
+async def test_one_id_stands_in_the_whole_answer(stage):
+    response = await stage.ask("GET", f"{JOBS}/none?kind=torrent", "torbox, torrin", tokens="a,b")
+    body = response.json()
+    request_id = str(UUID(body["meta"]["request_id"]))
+    assert {body["data"][slug]["error"]["instance"] for slug in body["data"]} == {request_id}
+    assert response.headers["x-request-id"] == request_id
+
+
+@pytest.mark.parametrize("asked", ["true", "True", "1", ""])
+async def test_what_the_provider_said_is_told_for_the_documented_word_alone(stage, asked):
+    stage.twins.worlds["alldebrid"].fail("account", CredentialsRejected("No.", provider="alldebrid"))
+    headers = {"x-relaygate-include-provider-response": asked}
+    response = await stage.ask("GET", "/canonical/account", "torbox, alldebrid", tokens="a,b", headers=headers)
+    data = response.json()["data"]
+    assert set(data["torbox"]) == {"data", "meta"} | ({"debug"} if asked == "true" else set())
+    assert set(data["alldebrid"]) == {"error"}
+
+
+async def test_what_a_provider_cannot_is_told_in_the_contracts_words(stage, monkeypatch):
+    """TorBox has no hoster links, Real-Debrid no queue for links and no Usenet."""
+    monkeypatch.setitem(stage.twins.kinds, "torbox", _without(stage.twins.kinds["torbox"], Capability.UNLOCK))
+    lacking = (Capability.WEB, Capability.NZB, Capability.UNLOCK)
+    monkeypatch.setitem(stage.twins.kinds, "realdebrid", _without(stage.twins.kinds["realdebrid"], *lacking))
+    url = {"url": "https://files.example/a.nzb"}
+    details = {}
+    for name, path, slug, body in (
+        ("unlock", "/canonical/hoster/links/unlock", "torbox", url),
+        ("usenet", JOBS, "real_debrid", url | {"kind": "usenet"}),
+        ("web", JOBS, "real_debrid", url | {"kind": "web_fetch"}),
+    ):
+        error = (await value(stage, "POST", path, slug, json=body))["error"]
+        assert (error["code"], error["status"]) == ("rg.feature_unsupported", 501)
+        details[name] = error["detail"]
+    assert details == {
+        "unlock": "hoster.links.unlock is not available for torbox. Create a job of the kind web_fetch instead.",
+        "usenet": "real_debrid takes no jobs of the kind usenet.",
+        "web": "real_debrid takes no jobs of the kind web_fetch.",
+    }
+    assert not stage.twins.worlds["realdebrid"].calls
+
+
+def _without(kind: type[Provider], *lacking: Capability) -> type[Provider]:
+    can = classmethod(lambda cls, capability: capability not in lacking)
+    return type(kind.__name__, (kind,), {"can": can})
+
+
 async def test_hoster_links(stage):
     url = "https://hoster.example/f"
     answer = await value(stage, "POST", "/canonical/hoster/links/unlock", "alldebrid", json={"url": url})
@@ -233,6 +316,11 @@ async def test_a_hanging_provider_delays_nobody_beyond_the_deadline(stage):
         ("POST", JOBS, {"content": b"[" * 100_000}, 400),
         ("POST", JOBS, {"content": b"\xff\xfe"}, 400),
         ("POST", JOBS, {"json": {"kind": "torrent"}}, 400),
+        ("POST", JOBS + "?kind=torrent", {"json": {"magnet": MAGNET}}, 400),
+        ("POST", JOBS, {"json": {"kind": "torrents", "magnet": MAGNET}}, 400),
+        ("POST", JOBS, {"json": [{"kind": "torrent", "magnet": MAGNET}]}, 400),
+        ("POST", JOBS, {"content": b"null", "headers": {"content-type": "application/json"}}, 400),
+        ("POST", JOBS, {"content": b'{"kind":"torrent"}', "headers": {"content-type": "text/plain"}}, 415),
         ("POST", JOBS, {"json": {"kind": "torrent", "magnet": "http://x"}}, 400),
         ("POST", JOBS, {"json": {"kind": "usenet", "url": "file:///etc/passwd"}}, 400),
         ("POST", JOBS, {"content": b"a=b", "headers": {"content-type": "application/x-www-form-urlencoded"}}, 415),

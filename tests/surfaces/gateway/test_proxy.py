@@ -1,5 +1,6 @@
 """The raw proxy against a real upstream on a socket: what is sent on, what is kept back, where it can lead."""
 
+import asyncio
 import socket
 
 import pytest
@@ -100,21 +101,36 @@ async def test_json_passes_with_its_status_and_anything_else_is_a_problem(stage,
 )  # fmt: skip
 async def test_no_path_leads_elsewhere(stage, upstream, path):
     _, key = await stage.user("torbox")
-    host, port = stage.url.removeprefix("http://").split(":")
-    lines = [f"GET {BASE}/proxy{path} HTTP/1.1", f"host: {host}", "connection: close"]
-    lines += [f"{name}: {value}" for name, value in stage.headers("torbox", key=key).items()]
-    with socket.create_connection((host, int(port))) as raw:
-        import asyncio
-
-        raw.setblocking(False)
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(raw, ("\r\n".join(lines) + "\r\n\r\n").encode())
-        answer = b""
-        while chunk := await loop.sock_recv(raw, 65536):
-            answer += chunk
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"rg.validation_error" in answer
+    answer = await _spoken(stage, f"{BASE}/proxy{path}", key)
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert "rg.validation_error" in answer
     assert not upstream.calls
+    (row,) = [row for row in await stage.audited() if str(row["request_id"]) in answer]
+    assert (row["http_status"], row["error_code"], row["operation"]) == (400, "rg.validation_error", "proxy")
+
+
+@pytest.mark.parametrize("authority", ["http://evil.example", "https://user@evil.example:1"])
+async def test_the_absolute_form_names_nobody_else(stage, upstream, authority):
+    """T49: a request line with a whole URL is one to us (RFC 9112, section 3.2.2)."""
+    _, key = await stage.user("torbox")
+    answer = await _spoken(stage, f"{authority}{BASE}/proxy/v1/api/user/me", key)
+    assert answer.startswith("HTTP/1.1 200 ")
+    ((_, path, _, scope, _),) = upstream.calls
+    assert path == "/v1/api/user/me"
+    assert stage.upstream.split("/")[2] in str(scope["headers"])
+
+
+async def _spoken(stage, target: str, key: str) -> str:
+    """The answer to a request line that no client would write."""
+    host, port = stage.url.removeprefix("http://").split(":")
+    lines = [f"GET {target} HTTP/1.1", f"host: {host}", "connection: close"]
+    lines += [f"{name}: {value}" for name, value in stage.headers("torbox", key=key).items()]
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        return (await reader.read()).decode()
+    finally:
+        writer.close()
 
 
 async def test_exactly_one_provider_and_known_methods(stage, upstream):

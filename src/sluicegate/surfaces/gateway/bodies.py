@@ -49,7 +49,10 @@ _InfoHashes = Annotated[list[_InfoHash], msgspec.Meta(extra_json_schema={"minIte
 
 
 class CreateRequest(msgspec.Struct):
-    """``jobs.create``: a magnet for a torrent, an address for the other two. Members we do not know are ignored."""
+    """``jobs.create``: a magnet for a torrent, an address for the other two (``link`` is another word for ``url``).
+
+    Members that we do not know are ignored.
+    """
 
     kind: JobKind
     magnet: _Magnet | None = None
@@ -152,7 +155,8 @@ class Query:
         """``kind``; required."""
         text = self._one("kind")
         if text not in set(JobKind):
-            raise _invalid(f"'kind' is one of {', '.join(JobKind)}.")
+            what = "'kind'" if "kind" in self._values else "The query needs 'kind', which"
+            raise _invalid(f"{what} is one of {', '.join(JobKind)}.")
         return JobKind(text)
 
     def page(self) -> tuple[int, int]:

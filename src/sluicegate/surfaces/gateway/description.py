@@ -74,12 +74,13 @@ def _shapes(routes: Sequence[Route]) -> list[type]:
 
 
 def _by_kind(request: dict[str, Any]) -> dict[str, Any]:
-    """``jobs.create`` as one shape for each kind, as each needs another member."""
+    """``jobs.create`` as one shape for each kind, as each needs another member and does not look at the others'."""
     properties: dict[str, Any] = request["properties"]
+    shared = {name: properties[name] for name in ("name", "password")}
     shapes = []
     for kind, needed in _NEEDED.items():
         own = {"kind": {"const": str(kind)}, needed: properties[needed]["anyOf"][0]}
-        shapes.append({"type": "object", "properties": properties | own, "required": ["kind", needed]})
+        shapes.append({"type": "object", "properties": own | shared, "required": ["kind", needed]})
     return {"title": request["title"], "description": request["description"], "oneOf": shapes}
 
 
@@ -107,8 +108,13 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": {"200": _success(route), **_refusals()},
     }
     if route.body is not None:
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.body.__name__}"}}}
-        operation["requestBody"] = {"required": not route.body_optional, "content": content}
+        shape: dict[str, Any] = {"$ref": f"#/components/schemas/{route.body.__name__}"}
+        if route.body_optional:
+            shape = {"anyOf": [shape, {"type": "null"}]}
+        operation["requestBody"] = {
+            "required": not route.body_optional,
+            "content": {"application/json": {"schema": shape}},
+        }
     return operation
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from sluicegate.core.errors import NotSupported
-from sluicegate.core.gateway import NOT_MAPPED, GatewayOperation
+from sluicegate.core.gateway import NOT_MAPPED, GatewayOperation, JobKind
 from sluicegate.core.provider import Capability, Control, Provider
 from sluicegate.services.gateway_fanout import Target
 from sluicegate.services.gateway_jobs import GatewayJobs
@@ -59,6 +59,13 @@ Prepare = Callable[[GatewayJobs, Arguments], Awaitable[Work | Plan]]
 """Reads the arguments once, before anything is asked; gives what is then done with each provider."""
 
 
+_HANDED_IN: Final = {
+    JobKind.TORRENT: Capability.MAGNET,
+    JobKind.USENET: Capability.NZB,
+    JobKind.WEB_FETCH: Capability.WEB,
+}
+
+
 async def _account(jobs: GatewayJobs, _: Arguments) -> Work:
     async def work(target: Target, provider: Provider) -> msgspec.Struct:
         return payloads.account_body(target.slug, await jobs.account(provider))
@@ -71,8 +78,9 @@ async def _unlock(jobs: GatewayJobs, arguments: Arguments) -> Work:
     await jobs.admit(link)
 
     async def work(target: Target, provider: Provider) -> msgspec.Struct:
-        if (target.slug, GatewayOperation.UNLOCK) in NOT_MAPPED:
-            raise NotSupported(f"{GatewayOperation.UNLOCK} is not available for {target.slug}.", action="")
+        if (target.slug, GatewayOperation.UNLOCK) in NOT_MAPPED or not provider.can(Capability.UNLOCK):
+            way = "Create a job of the kind web_fetch instead." if provider.can(Capability.WEB) else ""
+            raise NotSupported(f"{GatewayOperation.UNLOCK} is not available for {target.slug}.", action=way)
         return payloads.unlock_body(await jobs.unlock(provider, link), urlsplit(link.url).hostname)
 
     return work
@@ -94,7 +102,9 @@ async def _create(jobs: GatewayJobs, arguments: Arguments) -> Work:
     source = request.source()
     await jobs.admit(source)
 
-    async def work(_: Target, provider: Provider) -> msgspec.Struct:
+    async def work(target: Target, provider: Provider) -> msgspec.Struct:
+        if not provider.can(_HANDED_IN[request.kind]):
+            raise NotSupported(f"{target.slug} takes no jobs of the kind {request.kind}.", action="")
         return payloads.job_body(await jobs.create(provider, source), request.kind)
 
     return work

@@ -15,6 +15,8 @@ _TYPE: Final = "https://relaygate.invalid/docs/errors#"
 RETRY_SECONDS: Final = 60
 """What the contract answers to whoever is too fast."""
 
+_NO_SUCH_JOB: Final = "There is no job with this id."
+
 _USUAL: Final[Mapping[ProblemCode, tuple[int, str]]] = {
     ProblemCode.INVALID_PROVIDER: (400, "Invalid provider"),
     ProblemCode.VALIDATION_ERROR: (400, "Validation error"),
@@ -95,13 +97,21 @@ def _next_step(error: SluicegateError) -> str:
     return "Ask again in a moment." if error.retry is Retry.LATER else error.action
 
 
+def _sentence(error: SluicegateError) -> str:
+    """What happened, so that it can be understood alone: the known client logs this text and nothing else."""
+    words = error.detail if error.detail.endswith((".", "!", "?")) else f"{error.detail}."
+    if isinstance(error, errors.TransferMissing) and words != _NO_SUCH_JOB:
+        return f"{_NO_SUCH_JOB.removesuffix('.')}: {words}"
+    return words
+
+
 def problem_of(error: SluicegateError, instance: str) -> Problem:
     """An error as a problem; ``detail`` tells what to do next where that is known."""
     if isinstance(error, GatewayRefused):
         code, status, detail = error.problem, error.status, error.detail
     else:
         code, status = next(_MEANING[ancestor] for ancestor in type(error).__mro__ if ancestor in _MEANING)
-        detail = f"{error.detail} {_next_step(error)}".strip()
+        detail = f"{_sentence(error)} {_next_step(error)}".strip()
     usual, title = _USUAL[code]
     retry_after = RETRY_SECONDS if code is ProblemCode.RATE_LIMITED else None
     return Problem(f"{_TYPE}{code}", title, status or usual, detail, instance, code, retry_after)
