@@ -48,10 +48,17 @@ class Files:
             [columns_of(file) | {"job_id": job_id} for file in wanted],
         )
 
-    async def page(self, job_id: UUID) -> list[JobFile]:
+    async def page(self, job_id: UUID, *, limit: int | None = None, offset: int = 0) -> list[JobFile]:
         """See the port."""
-        statement = select(files).where(files.c.job_id == job_id).order_by(files.c.index)
+        statement = select(files).where(files.c.job_id == job_id).order_by(files.c.index).limit(limit).offset(offset)
         return [_file(row) for row in await many(self._connection, statement)]
+
+    async def paths(self, job_id: UUID, file_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """See the port."""
+        if not file_ids:
+            return {}
+        statement = select(files.c.id, files.c.path).where(files.c.job_id == job_id, files.c.id.in_(file_ids))
+        return {row["id"]: row["path"] for row in await many(self._connection, statement)}
 
     async def get(self, job_id: UUID, file_id: UUID) -> JobFile:
         """See the port."""

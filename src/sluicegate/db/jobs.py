@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sluicegate.core.errors import Conflict, InternalError
 from sluicegate.core.jobs import Job, JobState, KeptJob
 from sluicegate.core.magnets import parse_magnet
+from sluicegate.core.places import ListPlace
 from sluicegate.core.ports import Change
 from sluicegate.core.sources import Nzb, Source, SourceKind, WebLink
 from sluicegate.core.torrent_files import parse_torrent
 from sluicegate.db.job_news import ADVANCE, MARK_MISSING, MARK_SEEN, as_news
 from sluicegate.db.notices import NOTIFY, notice
-from sluicegate.db.rows import columns_of, first, many, new, new_values, one, page_bounds
+from sluicegate.db.rows import beside, columns_of, first, many, new, new_values, one, page_bounds
 from sluicegate.db.schema import JOB_IS_ACTIVE, JOB_IS_CURRENT, JOB_IS_KEPT, JOB_IS_LISTED, jobs, uploads
 from sluicegate.db.sync_schema import library_order
 
@@ -102,18 +103,26 @@ class Jobs:
         await self._connection.execute(update(jobs).where(jobs.c.id == job_id).values(source_uri=uri))
 
     async def page(
-        self, user_id: UUID, *, limit: int, offset: int, states: frozenset[JobState] | None = None
+        self,
+        user_id: UUID,
+        *,
+        limit: int,
+        offset: int,
+        states: frozenset[JobState] | None = None,
+        place: ListPlace | None = None,
     ) -> list[Job]:
         """See the port. The inner query walks an index alone, so that a far page costs no reads of skipped rows."""
         limit, offset = page_bounds(limit, offset)
         order = (jobs.c.created_at.desc(), jobs.c.id.desc())
         if states is None:
             of_all = library_order.c
-            wanted = select(of_all.job_id).where(of_all.user_id == user_id)
-            wanted = wanted.order_by(of_all.created_at.desc(), of_all.job_id.desc())
+            there, nearest = beside(of_all.created_at, of_all.job_id, place)
+            wanted = select(of_all.job_id).where(of_all.user_id == user_id, *there).order_by(*nearest)
         else:
             of_some = jobs.c.state.in_([str(state) for state in states])
-            wanted = select(jobs.c.id).where(jobs.c.user_id == user_id, JOB_IS_LISTED, of_some).order_by(*order)
+            there, nearest = beside(jobs.c.created_at, jobs.c.id, place)
+            wanted = select(jobs.c.id).where(jobs.c.user_id == user_id, JOB_IS_LISTED, of_some, *there)
+            wanted = wanted.order_by(*nearest)
         wanted = wanted.limit(limit).offset(offset)
         return await self._all(select(jobs).where(jobs.c.id.in_(wanted)).order_by(*order))
 

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.errors import AlreadyExists, Conflict, NotFound
 from sluicegate.core.media_jobs import MediaJob, MediaNews, MediaOptions, MediaResult, MediaState, MediaStep
+from sluicegate.core.places import ListPlace
 from sluicegate.core.ports import Change
 from sluicegate.db.media_news import ADVANCE, as_news
 from sluicegate.db.notices import NOTIFY, notice
-from sluicegate.db.rows import columns_of, first, new, new_values, page_bounds
+from sluicegate.db.rows import beside, columns_of, first, new, new_values, page_bounds
 from sluicegate.db.schema import MEDIA_IS_ACTIVE, MEDIA_IS_ADMITTED, media_jobs
 
 __all__ = ["MediaJobs"]
@@ -72,11 +73,21 @@ class MediaJobs:
             raise NotFound("There is no such media job.")
         return _job(row)
 
-    async def page(self, user_id: UUID, *, limit: int, offset: int, state: MediaState | None = None) -> list[MediaJob]:
+    async def page(
+        self,
+        user_id: UUID,
+        *,
+        limit: int,
+        offset: int,
+        state: MediaState | None = None,
+        place: ListPlace | None = None,
+    ) -> list[MediaJob]:
         """See the port. The inner query walks the index alone, as for library jobs."""
         limit, offset = page_bounds(limit, offset)
         order = (media_jobs.c.created_at.desc(), media_jobs.c.id.desc())
-        wanted = select(media_jobs.c.id).where(_of(user_id, state)).order_by(*order).limit(limit).offset(offset)
+        there, nearest = beside(media_jobs.c.created_at, media_jobs.c.id, place)
+        wanted = select(media_jobs.c.id).where(_of(user_id, state), *there).order_by(*nearest)
+        wanted = wanted.limit(limit).offset(offset)
         return await self._all(select(media_jobs).where(media_jobs.c.id.in_(wanted)).order_by(*order))
 
     async def of_batch(self, batch_id: UUID, *, limit: int, offset: int) -> list[MediaJob]:

@@ -5,15 +5,16 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BindParameter, Executable, RowMapping, Table, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Executable, RowMapping, Table, bindparam, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.errors import NotFound
+from sluicegate.core.places import ListPlace
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["columns_of", "first", "many", "new", "new_values", "one", "page_bounds"]
+__all__ = ["beside", "columns_of", "first", "many", "new", "new_values", "one", "page_bounds"]
 
 _LIMIT_MAX: Final = 1_000
 
@@ -58,6 +59,18 @@ def new(table: Table, *, without: Iterable[str] = ()) -> dict[str, BindParameter
 def new_values(columns: Mapping[str, Any]) -> dict[str, Any]:
     """The values for the parameters of ``new``."""
     return {f"new_{name}": value for name, value in columns.items()}
+
+
+def beside(
+    at: ColumnElement[Any], row_id: ColumnElement[Any], place: ListPlace | None
+) -> tuple[list[ColumnElement[bool]], tuple[ColumnElement[Any], ...]]:
+    """Which rows come at ``place`` of a list with the newest first, and the order in which the nearest come first."""
+    if place is None:
+        return [], (at.desc(), row_id.desc())
+    row, here = tuple_(at, row_id), (place.at, place.id)
+    if place.newer:
+        return [row > here], (at.asc(), row_id.asc())
+    return [row < here], (at.desc(), row_id.desc())
 
 
 def page_bounds(limit: int, offset: int) -> tuple[int, int]:

@@ -22,9 +22,11 @@ class Traces:
         """See the port."""
         await self._connection.execute(insert(traces).values(**columns_of(entry), job_id=job_id))
 
-    async def page(self, job_id: UUID, *, limit: int = 500, offset: int = 0) -> list[TraceEntry]:
+    async def page(self, job_id: UUID, *, limit: int = 500, offset: int = 0, newest: bool = False) -> list[TraceEntry]:
         """See the port."""
         columns = (column for column in traces.c if column.name not in {"id", "job_id"})
         limit, offset = page_bounds(limit, offset)
-        statement = select(*columns).where(traces.c.job_id == job_id).order_by(traces.c.id).limit(limit).offset(offset)
-        return [TraceEntry(**row) for row in await many(self._connection, statement)]
+        order = traces.c.id.desc() if newest else traces.c.id
+        statement = select(*columns).where(traces.c.job_id == job_id).order_by(order).limit(limit).offset(offset)
+        found = [TraceEntry(**row) for row in await many(self._connection, statement)]
+        return found[::-1] if newest else found

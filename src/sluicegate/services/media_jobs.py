@@ -11,6 +11,7 @@ from sluicegate.core.errors import Conflict, IllegalMove, NotFound
 from sluicegate.core.media_batches import BatchState, MediaBatch
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.media_targets import LOCAL_STORAGE, MediaTargets
+from sluicegate.core.places import ListPlace
 from sluicegate.core.ports import Clock, Storages, UnitOfWork, UnitOfWorkFactory
 from sluicegate.core.sources import WebLink
 from sluicegate.services.media_keys import shown_key
@@ -141,11 +142,11 @@ class MediaJobService:
             return jobs, await tx.media_jobs.count(user_id, state=state if filtered else None)
 
     async def newest(
-        self, user_id: UUID, *, limit: int, offset: int, state: MediaState | None = None
+        self, user_id: UUID, *, limit: int, state: MediaState | None = None, place: ListPlace | None = None
     ) -> list[MediaJob]:
-        """As ``page`` without counting, which takes longer than the page when there are very many."""
+        """From ``place`` on, without counting, which takes longer than the page when there are very many."""
         async with self._transactions() as tx:
-            return await tx.media_jobs.page(user_id, limit=limit, offset=offset, state=state)
+            return await tx.media_jobs.page(user_id, limit=limit, offset=0, state=state, place=place)
 
     async def cancel(self, user_id: UUID, job_id: UUID, *, at_work: bool = False) -> MediaJob:
         """Takes a pending job out of the queue; success guarantees that it never starts.

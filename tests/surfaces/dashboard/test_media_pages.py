@@ -197,10 +197,11 @@ async def test_other_peoples_jobs_are_not_there_and_looking_changes_nothing(ada:
 
 
 async def test_the_list_is_paged_and_filtered_by_state(ada: Person):
-    assert "Nothing here." in await ada.see("/app/media?offset=100000")
+    nowhere = "row=00000000-0000-0000-0000-000000000000"
+    assert "Nothing here." in await ada.see(f"/app/media?before=2000-01-01T00:00:00&{nowhere}")
     assert 'href="/app/media?state=Failed" aria-current="true"' in await ada.see("/app/media?state=Failed")
     await ada.see("/app/media?state=%3Cscript%3E")
-    for wrong in ("offset=-1", "offset=x", f"offset={10**12}", f"state={'x' * 30}"):
+    for wrong in ("before=x", f"before={10**12}x", "row=x", "after=yesterday", f"state={'x' * 30}"):
         await ada.see(f"/app/media?{wrong}", 400)
     await ada.see("/app/media/not-an-id", 404)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState, KeptJob
+from sluicegate.core.places import ListPlace
 from sluicegate.core.sources import Source
 from sluicegate.core.trace import TraceEntry
 
@@ -41,9 +42,15 @@ class JobRepository(Protocol):
         ...
 
     async def page(
-        self, user_id: UUID, *, limit: int, offset: int, states: frozenset[JobState] | None = None
+        self,
+        user_id: UUID,
+        *,
+        limit: int,
+        offset: int,
+        states: frozenset[JobState] | None = None,
+        place: ListPlace | None = None,
     ) -> list[Job]:
-        """Newest first."""
+        """Newest first, from ``place`` on when there is one."""
         ...
 
     async def update(self, job: Job) -> Job:
@@ -104,8 +111,12 @@ class FileRepository(Protocol):
         """Makes these the job's files; a file that is already there by index keeps its id and stored copy."""
         ...
 
-    async def page(self, job_id: UUID) -> list[JobFile]:
-        """In index order."""
+    async def page(self, job_id: UUID, *, limit: int | None = None, offset: int = 0) -> list[JobFile]:
+        """In index order; all of them without a limit."""
+        ...
+
+    async def paths(self, job_id: UUID, file_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """Paths of some files of a job; those it does not have are left out."""
         ...
 
     async def get(self, job_id: UUID, file_id: UUID) -> JobFile:
@@ -135,6 +146,6 @@ class TraceRepository(Protocol):
         """Appends one entry."""
         ...
 
-    async def page(self, job_id: UUID, *, limit: int = 500, offset: int = 0) -> list[TraceEntry]:
-        """Oldest first."""
+    async def page(self, job_id: UUID, *, limit: int = 500, offset: int = 0, newest: bool = False) -> list[TraceEntry]:
+        """Oldest first; with ``newest`` the page is counted from the end, and is in order of time as well."""
         ...

@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from sluicegate.core.media_jobs import MediaJob, MediaNews, MediaState
+from sluicegate.core.places import ListPlace
 
 __all__ = ["MediaJobRepository"]
 
@@ -24,8 +25,16 @@ class MediaJobRepository(Protocol):
         """Raises NotFound, also for a foreign job."""
         ...
 
-    async def page(self, user_id: UUID, *, limit: int, offset: int, state: MediaState | None = None) -> list[MediaJob]:
-        """Newest first."""
+    async def page(
+        self,
+        user_id: UUID,
+        *,
+        limit: int,
+        offset: int,
+        state: MediaState | None = None,
+        place: ListPlace | None = None,
+    ) -> list[MediaJob]:
+        """Newest first, from ``place`` on when there is one."""
         ...
 
     async def count(self, user_id: UUID, *, state: MediaState | None = None) -> int:

@@ -66,6 +66,8 @@ async def page(
 ) -> Response[str]:
     """Calls, newest first; the charts stand on the first page."""
     user_id = session_of(request).user_id
+    if before is not None and before.tzinfo is None:
+        before = before.replace(tzinfo=UTC)
     calls = await services.gateway.audit.history(
         user_id, limit=_PAGE + 1, before=before, before_id=before_id, addon=addon or None
     )

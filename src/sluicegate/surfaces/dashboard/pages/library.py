@@ -1,6 +1,7 @@
 """The library: handing things in, watching them arrive, playing, sending on, and why a job is where it is."""
 
 import asyncio
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -13,6 +14,7 @@ from litestar.response import Redirect
 from sluicegate.core.errors import InvalidInput, MalformedSource, SluicegateError
 from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState
+from sluicegate.core.places import ListPlace
 from sluicegate.core.source_reading import read_source, read_upload
 from sluicegate.core.sources import Source
 from sluicegate.services.playback import Viewer
@@ -20,15 +22,18 @@ from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame, go
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
+from sluicegate.surfaces.dashboard.turning import place_of, turned
 
 __all__ = ["HANDLERS"]
 
 _Request = Request[Any, Any, Any]
 _Services = NamedDependency[SkipValidation[DashboardServices]]
 _Offset = Annotated[int, QueryParameter(ge=0, le=10_000_000)]
+_Time = Annotated[datetime | None, QueryParameter()]
+_Row = Annotated[UUID | None, QueryParameter()]
 _PAGE: Final = 25
-_FILES_SHOWN: Final = 500
-_TRACE_SHOWN: Final = 200
+_FILES_SHOWN: Final = 100
+_TRACE_SHOWN: Final = 50
 _STORES_SHOWN: Final = 50
 _TARGETS: Final = 50
 _UPLOAD_MAX: Final = 10 * 1024 * 1024
@@ -56,9 +61,11 @@ TONES: Final = {
 
 
 @get("/")
-async def page(request: _Request, services: _Services, offset: _Offset = 0) -> Response[str]:
+async def page(
+    request: _Request, services: _Services, before: _Time = None, after: _Time = None, row: _Row = None
+) -> Response[str]:
     """Jobs, newest first, below the form that takes new ones."""
-    return await _page(request, services, Form(), offset)
+    return await _page(request, services, Form(), place_of(before, after, row))
 
 
 @post("/library")
@@ -69,7 +76,7 @@ async def submit(request: _Request, services: _Services) -> Response[str] | Redi
         sources = await _sources(form)
         if not sources:
             form.errors.setdefault("source", "Paste a magnet, a link or an info hash, or choose a file.")
-            return await _page(request, services, form, 0)
+            return await _page(request, services, form)
         made = [
             await services.submit.submit(
                 session_of(request).user_id, source, patience=_PATIENCE if len(sources) == 1 else 0
@@ -78,7 +85,7 @@ async def submit(request: _Request, services: _Services) -> Response[str] | Redi
         ]
     except SluicegateError as error:
         form.errors["source"] = sentence(error)
-        return await _page(request, services, form, 0)
+        return await _page(request, services, form)
     if len(made) == 1:
         job, created = made[0]
         return go(f"/app/library/{job.id}", "added" if created else "again")
@@ -94,9 +101,15 @@ async def removed(request: _Request, services: _Services, offset: _Offset = 0) -
 
 
 @get("/library/{job_id:uuid}")
-async def show(request: _Request, services: _Services, job_id: FromPath[UUID]) -> Response[str]:
-    """One job: files, trace, deliveries."""
-    return await _job_page(request, services, job_id, Form())
+async def show(
+    request: _Request,
+    services: _Services,
+    job_id: FromPath[UUID],
+    first_file: _Offset = 0,
+    decisions: _Offset = 0,
+) -> Response[str]:
+    """One job: files from ``first_file`` on, the newest decisions but so many, deliveries."""
+    return await _job_page(request, services, job_id, Form(), first_file=first_file, decisions=decisions)
 
 
 @get("/library/{job_id:uuid}/play/{file_id:uuid}")
@@ -154,6 +167,8 @@ async def look(request: _Request, services: _Services, job_id: FromPath[UUID]) -
 async def store(request: _Request, services: _Services, job_id: FromPath[UUID]) -> Response[str] | Redirect:
     """Sends chosen files to a storage target."""
     form = await Form.of(request)
+    shown_from = form.values.get("first_file", "")
+    first_file = int(shown_from) if shown_from.isdecimal() and len(shown_from) < 8 else 0
     user_id = session_of(request).user_id
     try:
         target = await services.destinations.by_name(user_id, form.needed("target", most=60))
@@ -162,32 +177,27 @@ async def store(request: _Request, services: _Services, job_id: FromPath[UUID]) 
             raise InvalidInput("Choose at least one file.", field="file")
         folder = form.text("folder") or None
         if form.errors:
-            return await _job_page(request, services, job_id, form)
+            return await _job_page(request, services, job_id, form, first_file=first_file)
         for file_id in chosen:
             await services.store.request(user_id, job_id, file_id, target, folder=folder)
     except (SluicegateError, ValueError) as error:
         form.errors[""] = sentence(error) if isinstance(error, SluicegateError) else "Choose at least one file."
-        return await _job_page(request, services, job_id, form)
+        return await _job_page(request, services, job_id, form, first_file=first_file)
     return go(f"/app/library/{job_id}", "storing")
 
 
-async def _page(request: _Request, services: _Services, form: Form, offset: int) -> Response[str]:
-    jobs = await services.library.page(session_of(request).user_id, limit=_PAGE + 1, offset=offset)
-    return _FRAME.page(
-        request,
-        "library.html",
-        form=form,
-        jobs=jobs[:_PAGE],
-        tones=TONES,
-        offset=offset,
-        limit=_PAGE,
-        more=len(jobs) > _PAGE,
-    )
+async def _page(request: _Request, services: _Services, form: Form, place: ListPlace | None = None) -> Response[str]:
+    jobs = await services.library.page(session_of(request).user_id, limit=_PAGE + 1, offset=0, place=place)
+    shown = turned(jobs, _PAGE, place)
+    return _FRAME.page(request, "library.html", form=form, jobs=shown.rows, tones=TONES, turned=shown, first=not place)
 
 
-async def _job_page(request: _Request, services: _Services, job_id: UUID, form: Form) -> Response[str]:
+async def _job_page(
+    request: _Request, services: _Services, job_id: UUID, form: Form, *, first_file: int = 0, decisions: int = 0
+) -> Response[str]:
     user_id = session_of(request).user_id
-    job, files = await services.library.get(user_id, job_id)
+    job, files = await services.library.some_files(user_id, job_id, limit=_FILES_SHOWN + 1, offset=first_file)
+    trace = await services.library.trace(user_id, job_id, limit=_TRACE_SHOWN + 1, offset=decisions, newest=True)
     stores = await services.store.page(user_id, job_id, limit=_STORES_SHOWN, offset=0)
     return _FRAME.page(
         request,
@@ -196,13 +206,18 @@ async def _job_page(request: _Request, services: _Services, job_id: UUID, form: 
         job=job,
         tones=TONES,
         files=files[:_FILES_SHOWN],
-        hidden=max(0, len(files) - _FILES_SHOWN),
+        first_file=first_file,
+        files_limit=_FILES_SHOWN,
+        more_files=len(files) > _FILES_SHOWN,
         playable={file.id for file in files if _plays(job, file)},
-        trace=await services.library.trace(user_id, job_id, limit=_TRACE_SHOWN),
+        trace=trace[-_TRACE_SHOWN:],
+        decisions=decisions,
+        trace_limit=_TRACE_SHOWN,
+        more_trace=len(trace) > _TRACE_SHOWN,
         targets=[(one.name, one.name) for one in await services.destinations.page(user_id, limit=_TARGETS, offset=0)],
         stores=stores,
         stores_open=any(not one.state.over for one in stores),
-        names={file.id: file.path for file in files},
+        names=await services.library.paths(user_id, job_id, [one.file_id for one in stores]),
     )
 
 

@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
@@ -15,6 +17,7 @@ from sluicegate.core.destinations import storage_name
 from sluicegate.core.errors import InvalidInput, NotFound, SluicegateError
 from sluicegate.core.media import MediaFacts
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaState
+from sluicegate.core.places import ListPlace
 from sluicegate.core.sources import WebLink
 from sluicegate.services.media_jobs import Draft
 from sluicegate.surfaces.dashboard.forms import Form, sentence
@@ -23,6 +26,7 @@ from sluicegate.surfaces.dashboard.pages import media_batches, media_form, media
 from sluicegate.surfaces.dashboard.pages.media_form import chosen_fields, chosen_links, refuse
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import form_token_of, session_of
+from sluicegate.surfaces.dashboard.turning import place_of, turned
 
 __all__ = ["HANDLERS"]
 
@@ -58,11 +62,13 @@ class _Look:
 async def page(
     request: _Request,
     services: _Services,
-    offset: Annotated[int, QueryParameter(ge=0, le=10_000_000)] = 0,
+    before: Annotated[datetime | None, QueryParameter()] = None,
+    after: Annotated[datetime | None, QueryParameter()] = None,
+    row: Annotated[UUID | None, QueryParameter()] = None,
     only: Annotated[str, QueryParameter(name="state", max_length=20)] = "",
 ) -> Response[str]:
     """Jobs, newest first, below the form that takes new ones."""
-    return await _page(request, services, Form(), offset=offset, state=_state(only))
+    return await _page(request, services, Form(), place=place_of(before, after, row), state=_state(only))
 
 
 @post("/media")
@@ -171,18 +177,19 @@ async def _page(
     services: DashboardServices,
     form: Form,
     *,
-    offset: int = 0,
+    place: ListPlace | None = None,
     state: MediaState | None = None,
     look: _Look | None = None,
 ) -> Response[str]:
     user_id = session_of(request).user_id
-    jobs: list[MediaJob] = await services.media_jobs.newest(user_id, limit=_PAGE + 1, offset=offset, state=state)
+    jobs: list[MediaJob] = await services.media_jobs.newest(user_id, limit=_PAGE + 1, state=state, place=place)
+    shown = turned(jobs, _PAGE, place)
     targets = await services.destinations.page(user_id, limit=_TARGETS, offset=0)
     return _FRAME.page(
         request,
         "media.html",
         form=form,
-        jobs=jobs[:_PAGE],
+        jobs=shown.rows,
         look=look,
         state=state,
         states=tuple(MediaState),
@@ -190,9 +197,8 @@ async def _page(
         choices=media_form.CHOICES,
         targets=[("", "Where my files usually go"), *((one.name, one.name) for one in targets)],
         advanced_open=bool(media_form.ADVANCED & form.errors.keys()),
-        offset=offset,
-        limit=_PAGE,
-        more=len(jobs) > _PAGE,
+        turned=shown,
+        first=not place,
     )
 
 
