@@ -181,11 +181,12 @@ class Http:
         route = _Route(trusted, read_proxy(proxy), follow, None, provider)
         pairs = self._defaults(pairs, ACCEPT_ENCODING)
         try:
-            async with (
-                asyncio.timeout(timeout),
-                self._exchange(Request(method.upper(), target, pairs, body), route) as (reply, answered),
-            ):
-                received = await self._read(reply, answered, max_body, provider)
+            async with asyncio.timeout(timeout):
+                reply, answered = await self._ask(Request(method.upper(), target, pairs, body), route)
+                try:
+                    received = await self._read(reply, answered, max_body, provider)
+                finally:
+                    reply.close()
         except TimeoutError:
             raise UpstreamTimeout(
                 f"No complete answer from {target.origin} within {timeout:g} seconds.", provider=provider
@@ -218,36 +219,36 @@ class Http:
         limits = aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=idle_timeout)
         route = _Route(trusted, read_proxy(proxy), follow, limits, provider)
         pairs = self._defaults(pairs, "identity")
-        async with self._exchange(Request(method.upper(), target, pairs, body), route) as (reply, answered):
+        reply, answered = await self._ask(Request(method.upper(), target, pairs, body), route)
+        try:
             yield StreamedAnswer(reply.status, reply.headers, answered.url, reply, answered, provider)
+        finally:
+            reply.close()
 
     async def aclose(self) -> None:
         """Closes every connection; idempotent. The guard stays open."""
         await self._transport.aclose()
 
-    @asynccontextmanager
-    async def _exchange(self, request: Request, route: "_Route") -> AsyncIterator[tuple[_Reply, Target]]:
-        """Sends the request, follows redirects, and closes whatever is still open when the block ends."""
+    async def _ask(self, request: Request, route: "_Route") -> tuple[_Reply, Target]:
+        """Sends the request and follows redirects; the caller closes the reply."""
         reply = await self._send(request, route)
-        try:
-            for hop in range(min(route.follow, _HOPS_MAX) + 1):
-                place = reply.headers.get("location")
-                if reply.status not in _REDIRECTS or place is None or route.follow == 0:
-                    break
-                if hop == min(route.follow, _HOPS_MAX):
-                    raise ProtocolError(
-                        f"{request.target.origin} redirects more than {hop} times.", provider=route.provider
-                    )
-                reply.close()
-                target = read_url(location(request.target, place))
-                await self.egress.check_hop(target.url)
-                # The operator's trust ends at the origin that was named.
-                route = replace(route, trusted=route.trusted and target.origin == request.target.origin)
-                request = redirected(request, reply.status, target, provider=route.provider)
-                reply = await self._send(request, route)
-            yield reply, request.target
-        finally:
-            reply.close()
+        most = min(route.follow, _HOPS_MAX)
+        for left in range(most, -1, -1):
+            place = reply.headers.get("location") if most else None
+            if reply.status not in _REDIRECTS or place is None:
+                break
+            reply.close()  # before anything that may raise
+            if not left:
+                raise ProtocolError(
+                    f"{request.target.origin} redirects more than {most} times.", provider=route.provider
+                )
+            target = read_url(location(request.target, place))
+            await self.egress.check_hop(target.url)
+            # The operator's trust ends at the origin that was named.
+            route = replace(route, trusted=route.trusted and target.origin == request.target.origin)
+            request = redirected(request, reply.status, target, provider=route.provider)
+            reply = await self._send(request, route)
+        return reply, request.target
 
     async def _send(self, request: Request, route: "_Route") -> _Reply:
         await self._check(request.target, route)
