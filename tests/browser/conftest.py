@@ -24,9 +24,9 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Opens(Protocol):
-    """Opens a window of the browser that is watched until it is closed."""
+    """Opens a window of the browser that is watched until it is closed; ``home`` is another name of the site."""
 
-    def __call__(self, **options: Any) -> AbstractAsyncContextManager[BrowserContext]: ...
+    def __call__(self, home: str = "", **options: Any) -> AbstractAsyncContextManager[BrowserContext]: ...
 
 
 @pytest.fixture(scope="session")
@@ -65,8 +65,8 @@ def opens(site: Site, chromium: Browser) -> Opens:
     """Windows in which nothing untoward may happen."""
 
     @asynccontextmanager
-    async def open_(**options: Any) -> AsyncIterator[BrowserContext]:
-        watch = Watch(site.url)
+    async def open_(home: str = "", **options: Any) -> AsyncIterator[BrowserContext]:
+        watch = Watch(home or site.url)
         context = await chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         context.set_default_timeout(PATIENCE)
         await watch.over(context)

@@ -46,8 +46,12 @@ class Watch:
 
 
 async def violations(page: Page, script: str, *rules: str) -> list[str]:
-    """What axe-core finds against WCAG 2.2 AA (or only these rules) on the page, as lines."""
-    await page.evaluate(script)
+    """What axe-core finds against WCAG 2.2 AA (or only these rules) on the page, as lines.
+
+    ``script`` is axe-core itself, or empty on a page that has it already.
+    """
+    if script:
+        await page.evaluate(script)
     found = await page.evaluate(
         "(only) => axe.run({resultTypes: ['violations'], runOnly: only}).then((found) => found.violations.flatMap("
         "(rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))",
