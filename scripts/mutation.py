@@ -5,7 +5,7 @@
     python scripts/mutation.py --every 5               # every fifth change only
 
 What is changed: strings (paths, fields, enum words), numbers, truth values, wire names of struct members, error classes
-and members of enums. Sentences for people, docstrings and ``__all__`` are left alone.
+and members of enums. Sentences for people, docstrings, ``__all__`` and how a dataclass is made are left alone.
 
 The parent imports what is slow and forks a child per change; the child imports the changed module instead of the real
 one and runs the provider's own tests, then the suite, up to the first failure. Nothing on disk is touched.
@@ -89,6 +89,9 @@ def _untouchable(tree: ast.Module) -> Iterator[int]:
         for statement in body if isinstance(body, list) else ():
             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
                 yield id(statement.value)
+        for decorator in getattr(node, "decorator_list", ()):
+            if getattr(getattr(decorator, "func", None), "id", "") == "dataclass":
+                yield from (id(one) for one in ast.walk(decorator))
         if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "__all__" for target in node.targets):
             yield from (id(one) for one in ast.walk(node))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"TypeVar", "NewType"}:
@@ -184,7 +187,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._mutant.source, f"<{self._mutant}>", "exec"), vars(module))
 
 
-def _child(mutant: Mutant | None, provider: str, tests: Path) -> NoReturn:
+def _child(mutant: Mutant | None, provider: str, tests: list[Path]) -> NoReturn:
     """Runs some tests in a process of its own and ends it with pytest's answer."""
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
@@ -201,7 +204,7 @@ def _child(mutant: Mutant | None, provider: str, tests: Path) -> NoReturn:
     options.append(f"--ignore={SUITE / 'test_report.py'}")  # it is about all providers together
     code = 99
     with contextlib.suppress(BaseException):
-        code = int(pytest.main([*options, str(tests)]))
+        code = int(pytest.main([*options, *map(str, tests)]))
     os._exit(code)
 
 
@@ -215,7 +218,7 @@ def run(found: list[Mutant | None], providers: list[str], jobs: int, patience: f
     while waiting or running:
         while waiting and len(running) < jobs:
             at, phase = waiting.pop()
-            tests = SUITE if phase == "suite" else TESTS / providers[at]
+            tests = [SUITE, *TESTS.glob("test_*.py")] if phase == "suite" else [TESTS / providers[at]]
             pid = os.fork()
             if pid == 0:
                 _child(found[at], providers[at], tests)
