@@ -21,9 +21,11 @@ FOR_STRANGERS = {
     "/app/sign-in/passkey/options",
     "/app/welcome",
     "/app/static/{version}/{name}",
+    "/proxy-keys",
+    "/provider-vault",
 }
-"""Pages that somebody who is not signed in needs, and their looks."""
-PAGES = ("/app", "/stremio")
+"""Pages that somebody who is not signed in needs, their looks, and addresses that only lead to a page."""
+PAGES = ("/app", "/stremio", "/proxy-keys", "/provider-vault")
 """Below these are no APIs: nothing of them is in a document."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 Operation = tuple[str, str]

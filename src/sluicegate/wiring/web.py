@@ -18,6 +18,7 @@ from sluicegate.surfaces.dashboard.errors import answer_error as dashboard_error
 from sluicegate.surfaces.events import routes as events
 from sluicegate.surfaces.feed import routes as feed
 from sluicegate.surfaces.gateway import management_routes as management
+from sluicegate.surfaces.gateway import workspace_pages
 from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
 from sluicegate.surfaces.library import availability_routes as library_availability
 from sluicegate.surfaces.library import billing_routes as library_billing
@@ -147,6 +148,7 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
         ),
         library_sync.router(library_sync.SyncServices(installation.sync, installation.looks, installation.tombstones)),
         management.router(management.ManagementServices(installation.gateway, installation.accounts)),
+        workspace_pages.router(),
         *_media_surface(installation),
         storage_routes.router(storage_routes.StorageServices(installation.destinations)),
         library_store.router(library_store.StoreServices(installation.store, installation.destinations)),

@@ -9,11 +9,12 @@ from uuid import uuid4
 import httpx
 import pytest
 from litestar import Litestar
-from tests.surfaces.serving import serving
+from tests.surfaces.serving import calling, serving
 
 from sluicegate.core.clock import SystemClock
 from sluicegate.core.keys import KeyKind
 from sluicegate.services.accounts import AccountService
+from sluicegate.surfaces.gateway import workspace_pages
 from sluicegate.surfaces.gateway.management_routes import ManagementServices, router
 from sluicegate.web.auth import Carrier, behind_guards, key_guard
 from sluicegate.web.limits import FailedAttempts
@@ -113,6 +114,15 @@ async def test_a_secret_is_shown_once(stage, desk):
     for path in ("/keys", "/addons", f"/addons/{slug}", "/vault", "/policies", "/history"):
         text = (await desk.one.get(path)).text
         assert not [secret for secret in secrets if secret in text], path
+
+
+async def test_the_contracts_addresses_of_pages_lead_to_ours():
+    """An add-on's settings link to ``{origin}/proxy-keys`` (section 10 of the sheet)."""
+    async with calling(Litestar([workspace_pages.router()], logging_config=None)) as client:
+        for path, page in (("/proxy-keys", "/app/gateway"), ("/provider-vault", "/app/accounts")):
+            for method in ("GET", "HEAD"):
+                response = await client.request(method, path)
+                assert (response.status_code, response.headers["location"]) == (302, page)
 
 
 def test_nothing_changes_the_history():

@@ -1,0 +1,25 @@
+"""Pages that the contract puts at fixed addresses, for add-ons' settings to link to; ours are in the dashboard."""
+
+from typing import Final
+
+from litestar import HttpMethod, Router, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
+
+__all__ = ["router"]
+
+_PAGES: Final = {"/proxy-keys": "/app/gateway", "/provider-vault": "/app/accounts"}
+"""Our page by the contract's address; whoever is not signed in is asked to by the page."""
+
+
+def router() -> Router:
+    """Leads to the pages; nothing is told before they ask who is there."""
+    return Router(path="/", route_handlers=[_leads_to(*each) for each in _PAGES.items()], include_in_schema=False)
+
+
+def _leads_to(path: str, page: str) -> HTTPRouteHandler:
+    @route(path, http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=False)
+    def lead() -> Redirect:
+        return Redirect(page, status_code=302)
+
+    return lead
