@@ -1,5 +1,6 @@
 """Parts are cut right from chunks of any size, and a buffer that somebody reads is not used again."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -19,7 +20,7 @@ async def cut(sizes: Sequence[int], *, part_size: int, size: int | None, parts_m
             yield CONTENT[position : position + count]
             position += count
 
-    found, buffers = [], Buffers()
+    found, buffers = [], Buffers(2)
     async for piece in pieces(chunks(), buffers, part_size=part_size, offset=0, size=size, parts_max=parts_max):
         found.append(bytes(piece.body))
         assert (piece.number, piece.offset) == (len(found), (len(found) - 1) * part_size)
@@ -51,13 +52,22 @@ async def test_more_parts_than_the_storage_takes_are_refused():
         await cut((500, 501), part_size=100, size=None, parts_max=10)
 
 
-def test_a_buffer_is_used_again_once_nobody_reads_it():
-    buffers = Buffers()
-    first = buffers.take(8)
+async def test_a_buffer_is_used_again_once_nobody_reads_it():
+    buffers = Buffers(2)
+    first = await buffers.take(8)
     read_by_a_socket = memoryview(first)[2:4]
     buffers.give_back(memoryview(first)[:6])
-    assert buffers.take(8) is not first
+    assert await buffers.take(8) is not first
     read_by_a_socket.release()
     buffers.give_back(memoryview(first)[:6])
     assert len(first) == 8
-    assert buffers.take(8) is first
+    assert await buffers.take(8) is first
+
+
+async def test_there_are_never_more_buffers_than_allowed():
+    buffers = Buffers(2)
+    first, _ = await buffers.take(8), await buffers.take(8)
+    third = asyncio.ensure_future(buffers.take(8))
+    assert not (await asyncio.wait({third}, timeout=0.01))[0]
+    buffers.give_back(memoryview(first))
+    assert await third is first

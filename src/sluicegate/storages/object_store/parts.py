@@ -4,6 +4,7 @@ Parts are filled into a few buffers that are used again and again, so that a par
 chunks that it is made of.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from sluicegate.storages.object_store.bucket import MIB
 
 __all__ = ["Buffers", "Piece", "part_size_for", "pieces"]
 
-_PART: Final = 8 * MIB
+_PART: Final = 5 * MIB
+"""The least that S3 takes; the parts on their way are in memory, and larger ones do not cost less processor time."""
 _UNKNOWN_PART: Final = 16 * MIB
 """For a stream of unknown length: 10,000 parts of this are 156 GiB. Equal sizes, because Cloudflare R2 wants them."""
 
@@ -30,13 +32,15 @@ class Piece:
 
 
 class Buffers:
-    """The buffers of one upload that nobody uses at the moment."""
+    """The buffers of one upload: a few, one of which is being filled while the others are on their way."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self._free: list[bytearray] = []
+        self._room = asyncio.Semaphore(most)
 
-    def take(self, size: int) -> bytearray:
-        """One of exactly ``size`` bytes, with whatever it held before."""
+    async def take(self, size: int) -> bytearray:
+        """One of exactly ``size`` bytes, with whatever it held before; waits until there may be one."""
+        await self._room.acquire()
         while self._free:
             if len(buffer := self._free.pop()) == size:
                 return buffer
@@ -44,6 +48,7 @@ class Buffers:
 
     def give_back(self, body: memoryview) -> None:
         """Takes the buffer under ``body`` for use again, unless somebody still reads it: a socket may."""
+        self._room.release()
         buffer = body.obj
         with suppress(BufferError):  # then the buffer is not used again
             body.release()
@@ -70,7 +75,7 @@ async def pieces(
     """
     number, position, filled = offset // part_size + 1, offset, 0
     room = part_size if size is None else min(part_size, max(size - offset, 1))
-    buffer = buffers.take(room)
+    buffer = await buffers.take(room)
     async with _closing(chunks):
         async for chunk in chunks:
             if size is not None and position + filled + len(chunk) > size:
@@ -82,7 +87,8 @@ async def pieces(
                     if number >= parts_max:
                         raise StorageError("The stream is longer than this storage takes in one upload.")
                     yield Piece(number, position, memoryview(buffer), last=False)
-                    number, position, filled, buffer = number + 1, position + part_size, 0, buffers.take(part_size)
+                    number, position, filled = number + 1, position + part_size, 0
+                    buffer = await buffers.take(part_size)
                 count = min(len(rest), part_size - filled)
                 buffer[filled : filled + count] = rest[:count]
                 filled, rest = filled + count, rest[count:]

@@ -52,7 +52,7 @@ class Upload:
         self._log = log
         self._clock = clock
         self._saved_at = 0.0
-        self._buffers = Buffers()
+        self._buffers = Buffers(max(bucket.parts_at_once, 2))
         self._state: UploadState | None = None
 
     async def run(self, source: Opener) -> StoredObject:
