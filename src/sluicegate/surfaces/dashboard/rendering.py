@@ -10,6 +10,8 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from litestar import Response
 
+from sluicegate.surfaces.dashboard.agents import browser_name
+
 __all__ = ["Flash", "asset_version", "page_headers", "render"]
 
 _PACKAGE: Final = "sluicegate.surfaces.dashboard"
@@ -64,6 +66,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = lambda name: f"/app/static/{asset_version(name)}/{name}"
+    environment.filters["browser"] = browser_name
     environment.filters |= {"size": _size, "when": _when, "ago": _ago, "percent": _percent, "seconds": _seconds}
     return environment
 
