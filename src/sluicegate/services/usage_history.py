@@ -1,21 +1,27 @@
 """Usage over time for charts: every day and month of the span, those without any use as zeros."""
 
+import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from typing import Final
 from uuid import UUID
 
+from sluicegate.core.errors import SluicegateError
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 from sluicegate.core.usage_history import DayOfJobs, DayOfMedia, Figure, MonthOfStreams
 
 __all__ = ["DAYS_MAX", "MONTHS", "UsageHistoryService", "UsageOverTime"]
+
+_log: Final = logging.getLogger(__name__)
 
 DAYS_MAX: Final = 90
 MONTHS: Final = 12
 _ADD_UP: Final = 20_000
 """Changes that one transaction adds up."""
 _ROUNDS_MAX: Final = 100
+_TIDY_SECONDS: Final = 30.0
 _MS: Final = 1000
 
 
@@ -67,6 +73,15 @@ class UsageHistoryService:
             async with self._transactions() as tx:
                 await tx.usage_history.forget(today - self._keep)
             self._forgot = today
+
+    async def keep_tidy(self) -> None:
+        """Tidies now and then until it is cancelled."""
+        while True:
+            try:
+                await self.tidy()
+            except SluicegateError as error:
+                _log.warning("daily sums were not added up and wait: %s", error.code)
+            await asyncio.sleep(_TIDY_SECONDS)
 
     def _today(self) -> date:
         return self._clock.now().astimezone(UTC).date()

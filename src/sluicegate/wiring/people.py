@@ -76,7 +76,8 @@ class People:
             InternalError: the database is not reachable.
         """
         await notices.watch(self.callers.forget)
-        upkeep = [asyncio.create_task(self.usage.keep_flushing()), asyncio.create_task(self._tidy())]
+        loops = (self.usage.keep_flushing(), self.usage_history.keep_tidy(), self._tidy())
+        upkeep = [asyncio.create_task(loop) for loop in loops]
         try:
             yield
         finally:
@@ -91,11 +92,10 @@ class People:
     async def _tidy(self) -> None:
         while True:
             try:
-                await self.usage_history.tidy()
                 await self.repeats.forget_old()
                 await self.sessions.forget_ended()
             except SluicegateError as error:
-                _log.warning("sums of use, old repeated requests and sessions stay as they are for now: %s", error.code)
+                _log.warning("old repeated requests and sessions stay for now: %s", error.code)
             await asyncio.sleep(_TIDY_SECONDS)
 
 

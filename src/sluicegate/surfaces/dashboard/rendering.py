@@ -1,6 +1,8 @@
 """Pages from templates: everything a stranger named is text, whatever it looks like."""
 
 import hashlib
+import threading
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -21,6 +23,8 @@ _POLICY: Final = (
     "frame-ancestors 'none'"
 )
 _KIB: Final = 1024
+_BREATH: Final = 0.005
+"""Seconds between two templates that are compiled beside other work."""
 
 
 class Flash(dict[str, str]):
@@ -46,6 +50,7 @@ def page_headers() -> dict[str, str]:
 def render(template: str, context: Mapping[str, Any], *, status: int = 200) -> Response[str]:
     """A whole page."""
     text = _environment().get_template(template).render(context)
+    _prepare_others()
     return Response(text, status_code=status, headers=page_headers(), media_type="text/html")
 
 
@@ -54,6 +59,19 @@ def asset_version(name: str) -> str:
     """A short digest of a static file, so that browsers keep it until it changes."""
     content = (files(_PACKAGE) / "static" / name).read_bytes()
     return hashlib.blake2b(content, digest_size=6).hexdigest()
+
+
+@cache
+def _prepare_others() -> None:
+    """Once somebody looks at a page, the next ones should not wait for their templates to be compiled."""
+    threading.Thread(target=_compile_all, name="page templates", daemon=True).start()
+
+
+def _compile_all() -> None:
+    environment = _environment()
+    for name in environment.list_templates():
+        environment.get_template(name)
+        time.sleep(_BREATH)
 
 
 @cache
