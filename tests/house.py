@@ -34,7 +34,7 @@ SETTINGS = {
 async def house() -> AsyncIterator[Server]:
     """The running installation; the database's user must be able to reach its folder, unlike pytest's own."""
     home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    server = Server(home / "data", SETTINGS)
+    server = Server(home / "data", SETTINGS, installed=True)
     try:
         await server.start()
         yield server

@@ -1,44 +1,16 @@
 """Every command of ``sluicegate`` beside a running server: what it prints where, and the code it leaves with."""
 
 import asyncio
-import json
-import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
-from tests.faults.server import COMMAND, Server
+from tests.faults.server import Server
+from tests.launching import run
 from tests.media.site import Site
 from tests.swarm_fixtures import make_seed, seeding
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-async def run(*arguments: str, data: Path | None = None, **environment: str) -> Outcome:
-    """Runs a command to its end, on an installation's folder if it takes one."""
-    options = ["--data-dir", str(data)] if data else []
-    process = await asyncio.create_subprocess_exec(
-        COMMAND, *arguments, *options,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=os.environ | environment,
-    )  # fmt: skip
-    async with asyncio.timeout(90):
-        out, err = await process.communicate()
-    return Outcome(process.returncode or 0, out.decode(), err.decode())
 
 
 def one_line(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests import launching
 from tests.faults.server import Server
 from tests.feeds.samples import item, rss
 from tests.net.wire import Remote, answer, listen
@@ -161,18 +162,10 @@ async def test_a_list_that_grows_stops_what_runs_and_what_plays(guarded: Guarded
 
 
 async def test_the_commands_list_test_and_reload(guarded: Guarded):
-    async def run(*arguments: str) -> tuple[int | None, str]:
-        import os
-
-        from tests.faults.server import COMMAND
-
-        process = await asyncio.create_subprocess_exec(
-            COMMAND, "blocklist", *arguments, "--data-dir", str(guarded.server.data),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env=os.environ | {"SLUICEGATE_BLOCKLIST": str(guarded.rules)},
-        )  # fmt: skip
-        out, _ = await process.communicate()
-        return process.returncode, out.decode()
+    async def run(*arguments: str) -> tuple[int, str]:
+        rules = str(guarded.rules)
+        outcome = await launching.run("blocklist", *arguments, data=guarded.server.data, SLUICEGATE_BLOCKLIST=rules)
+        return outcome.code, outcome.out + outcome.err
 
     code, shown = await run("reload")
     assert (code, "line 5" in shown) == (0, True), shown

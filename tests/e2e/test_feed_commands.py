@@ -1,22 +1,16 @@
 """``sluicegate feeds`` beside a running server."""
 
-import asyncio
 import json
-import os
 
-from tests.faults.server import COMMAND, Server
+from tests import launching
+from tests.faults.server import Server
 from tests.feeds.samples import item, rss
 from tests.net.wire import answer, listen
 
 
-async def run(house: Server, *arguments: str) -> tuple[int | None, str]:
-    process = await asyncio.create_subprocess_exec(
-        COMMAND, "feeds", *arguments, "--data-dir", str(house.data),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env=os.environ | {"SLUICEGATE_EGRESS_ALLOW": "127.0.0.1"},
-    )  # fmt: skip
-    out, _ = await process.communicate()
-    return process.returncode, out.decode().strip()
+async def run(house: Server, *arguments: str) -> tuple[int, str]:
+    outcome = await launching.run("feeds", *arguments, data=house.data, SLUICEGATE_EGRESS_ALLOW="127.0.0.1")
+    return outcome.code, (outcome.out + outcome.err).strip()
 
 
 async def test_a_feed_is_added_polled_shown_and_removed(house: Server):

@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import psutil
+from tests.launching import COMMAND, Started, run, start
 
 from sluicegate.cli.context import DEFAULT_USER, owner
 from sluicegate.core.keys import KeyKind
@@ -20,17 +20,21 @@ from sluicegate.settings import Settings
 from sluicegate.wiring.dashboard import invitation_link
 from sluicegate.wiring.installation import open_installation
 
-COMMAND = str(Path(sys.executable).parent / "sluicegate")
 START_SECONDS = 90.0
 
 
 @dataclass
 class Server:
-    """One data folder and, while it runs, the server on it."""
+    """One data folder and, while it runs, the server on it.
+
+    Attributes:
+        installed: start the installed command, as a user does, instead of forking a process that has it loaded.
+    """
 
     data: Path
     environment: dict[str, str] = field(default_factory=dict)
-    process: asyncio.subprocess.Process | None = None
+    process: asyncio.subprocess.Process | Started | None = None
+    installed: bool = False
     url: str = ""
     sandbox: str = ""
     _key: dict[str, str] = field(default_factory=dict)
@@ -46,10 +50,13 @@ class Server:
             **self.environment,
         }
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                COMMAND, "serve", "--data-dir", str(self.data), "--port", "0", *options,
-                stdout=asyncio.subprocess.PIPE, stderr=log, env=environment,
-            )  # fmt: skip
+            arguments = ("serve", "--data-dir", str(self.data), "--port", "0", *options)
+            if self.installed:
+                self.process = await asyncio.create_subprocess_exec(
+                    COMMAND, *arguments, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment
+                )
+            else:
+                self.process = await start(*arguments, environment=environment, stderr=log.fileno())
         assert self.process.stdout is not None
         async with asyncio.timeout(START_SECONDS):
             line = (await self.process.stdout.readline()).decode().strip()
@@ -116,14 +123,9 @@ class Server:
 
     async def cli(self, *arguments: str) -> str:
         """Runs a command on this data folder; its stdout."""
-        process = await asyncio.create_subprocess_exec(
-            COMMAND, *arguments, "--data-dir", str(self.data),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
-        assert process.returncode == 0, err.decode()
-        return out.decode().strip()
+        outcome = await run(*arguments, data=self.data)
+        assert outcome.code == 0, outcome.err
+        return outcome.out.strip()
 
     async def call(
         self, method: str, path: str, body: object = None, *, kind: str = "library"

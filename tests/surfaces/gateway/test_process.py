@@ -37,7 +37,7 @@ class Shop:
     library_key: str = field(default="", repr=False)
 
     async def command(self, *arguments: str) -> str:
-        return await _run("-m", "sluicegate", *arguments, "--data-dir", str(self.server.data))
+        return await self.server.cli(*arguments)
 
     def headers(self, providers: str) -> dict[str, str]:
         return {

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.faults.server import COMMAND
+from tests.launching import COMMAND
 from tests.surfaces.people.conftest import MASTER_KEY, Product
 
 from sluicegate.core.errors import InternalError
