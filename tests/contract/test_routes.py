@@ -25,7 +25,7 @@ FOR_STRANGERS = {
     "/provider-vault",
 }
 """Pages that somebody who is not signed in needs, their looks, and addresses that only lead to a page."""
-PAGES = ("/app", "/stremio", "/proxy-keys", "/provider-vault")
+PAGES = ("/app", "/stremio")
 """Below these are no APIs: nothing of them is in a document."""
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 Operation = tuple[str, str]

@@ -57,6 +57,7 @@ __all__ = ["make_app"]
 
 _ErrorAnswer = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
 
+_GATEWAY_PATHS: Final = ("/v1/gateway", "/proxy-keys", "/provider-vault")
 _MEDIA_PATHS: Final = ("/jobs", "/batch", "/metadata", "/usage", "/dashboard", "/user")
 _DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {
     "/v1": library_error,
@@ -69,7 +70,7 @@ _DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {
 
 DOCUMENTS: Final = (
     SurfaceDocument("library", "Torrent library", ("/v1",), "Magnets, torrents and links become files you can stream."),
-    SurfaceDocument("gateway", "Gateway management", ("/v1/gateway",), "Vault, keys, policies, add-ons, history."),
+    SurfaceDocument("gateway", "Gateway management", _GATEWAY_PATHS, "Vault, keys, policies, add-ons, history."),
     SurfaceDocument("media-jobs", "Media jobs", _MEDIA_PATHS, "Pages and playlists become media files."),
     SurfaceDocument("webhooks", "Webhooks", ("/webhooks",), "Who is told about jobs, and what became of each message."),
     SurfaceDocument("stremio", "Stremio add-on", ("/stremio",), "The library as a catalog, and streams for titles."),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from litestar import HttpMethod, Router, route
+from litestar import Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
@@ -14,11 +14,11 @@ _PAGES: Final = {"/proxy-keys": "/app/gateway", "/provider-vault": "/app/account
 
 def router() -> Router:
     """Leads to the pages; nothing is told before they ask who is there."""
-    return Router(path="/", route_handlers=[_leads_to(*each) for each in _PAGES.items()], include_in_schema=False)
+    return Router(path="/", route_handlers=[_leads_to(*each) for each in _PAGES.items()], tags=["gateway"])
 
 
 def _leads_to(path: str, page: str) -> HTTPRouteHandler:
-    @route(path, http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=False)
+    @get(path, status_code=302, summary=f"Leads to {page}", security=[], sync_to_thread=False)
     def lead() -> Redirect:
         return Redirect(page, status_code=302)
 
