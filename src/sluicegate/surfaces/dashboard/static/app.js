@@ -163,6 +163,10 @@
     polling = document.querySelector("[data-poll]") ? setTimeout(soon, 2000) : 0;
   };
 
+  // On a phone the menu is wider than the screen: the page's own entry comes into sight.
+  const here = document.querySelector("nav [aria-current=page]");
+  if (here) here.scrollIntoView({ block: "nearest", inline: "center" });
+
   const wake = () => { follow(); poll(); };
   wake();
 })();
