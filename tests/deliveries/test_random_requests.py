@@ -17,8 +17,8 @@ from sluicegate.surfaces.media_jobs import storage_routes
 
 _APP = Litestar(
     [
-        store_routes.router(store_routes.StoreServices(None, None, None)),  # type: ignore[arg-type]
-        storage_routes.router(storage_routes.StorageServices(None, None)),  # type: ignore[arg-type]
+        store_routes.router(store_routes.StoreServices(None, None)),  # type: ignore[arg-type]
+        storage_routes.router(storage_routes.StorageServices(None)),  # type: ignore[arg-type]
     ],
     openapi_config=OpenAPIConfig("x", "1"),
     logging_config=None,

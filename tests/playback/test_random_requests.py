@@ -23,7 +23,7 @@ from sluicegate.surfaces.library.playback_routes import PlaybackServices
 NOBODY: Any = None
 _ROUTERS = [
     playback_routes.router(PlaybackServices(NOBODY, NOBODY)),
-    availability_routes.router(AvailabilityServices(NOBODY, NOBODY, NOBODY)),
+    availability_routes.router(AvailabilityServices(NOBODY, NOBODY)),
 ]
 _APP = Litestar(_ROUTERS, openapi_config=OpenAPIConfig("x", "1"), logging_config=None)
 _SCHEMA = schemathesis.openapi.from_dict(_APP.openapi_schema.to_schema())
