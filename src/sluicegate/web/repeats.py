@@ -35,6 +35,8 @@ Refuse = Callable[[SluicegateError, Scope, Receive, Send], Awaitable[None]]
 """Answers an error in the dialect of the request's surface."""
 Repeatable = Callable[[str], bool]
 """Whether running a POST of this path twice does no more than running it once."""
+Repeated = Callable[[Scope, int, bytes], list[tuple[bytes, bytes]]]
+"""Told of an answer (status and body) that is given once more; gives headers that belong to this request alone."""
 
 
 class _Kept(msgspec.Struct):
@@ -48,8 +50,16 @@ class RepeatedRequests:
     """An application whose POSTs may be sent again."""
 
     def __init__(
-        self, app: Application, service: RepeatService, *, identify: Identify, refuse: Refuse, repeatable: Repeatable
+        self,
+        app: Application,
+        service: RepeatService,
+        *,
+        identify: Identify,
+        refuse: Refuse,
+        repeatable: Repeatable,
+        repeated: Repeated = lambda *_: [],
     ) -> None:
+        self._repeated = repeated
         self._app = app
         self._service = service
         self._identify = identify
@@ -75,9 +85,17 @@ class RepeatedRequests:
             await self._refuse(error, scope, receive, send)
             return
         if kept is not None:
-            await _replay(kept[0], kept[1], send)
+            await self._replay(scope, kept[0], kept[1], send)
         else:
             await self._run(attempt, scope, _Again(body, receive), send)
+
+    async def _replay(self, scope: Scope, status: int, content: str, send: Send) -> None:
+        kept = msgspec.json.decode(content, type=_Kept)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept.headers]
+        headers += [(b"content-length", b"%d" % len(kept.body)), (REPLAYED, b"true")]
+        headers += self._repeated(scope, status, kept.body)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": kept.body})
 
     async def _run(self, attempt: Attempt, scope: Scope, receive: Receive, send: Send) -> None:
         """The answer is kept before it is sent: a client that has seen it will see it again."""
@@ -172,11 +190,3 @@ def _digest(scope: Scope, body: bytes) -> str:
     digest = hashlib.sha256(body).digest()
     parts = [scope.get("query_string", b""), kind.encode("latin-1"), provider.encode("latin-1"), digest]
     return base64.b64encode(hashlib.sha256(b"\x00".join(parts)).digest()).decode("ascii")
-
-
-async def _replay(status: int, content: str, send: Send) -> None:
-    kept = msgspec.json.decode(content, type=_Kept)
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept.headers]
-    headers += [(b"content-length", b"%d" % len(kept.body)), (REPLAYED, b"true")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": kept.body})

@@ -12,6 +12,7 @@ from sluicegate.core.keys import KeyKind
 from sluicegate.services.repeats import DifferentRequest, Owner
 from sluicegate.surfaces.gateway.admission import Admission, Visitor
 from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
+from sluicegate.surfaces.gateway.application import GatewayApplication
 from sluicegate.surfaces.gateway.problems import problem_of
 from sluicegate.surfaces.library.errors import status_of
 from sluicegate.web.asgi import Application, Receive, Scope, Send, header
@@ -25,6 +26,8 @@ __all__ = ["guarded", "repeatable_requests"]
 _MEDIA_WORDS: Final = ("Missing x-api-key header", "Invalid API Key")
 """Fixed by the media contract (its sheet, section 1.1)."""
 
+_VISITOR: Final = "sluicegate.gateway_visitor"
+"""Who calls the gateway, in ``scope``, once the call was let in."""
 _HARMLESS: Final = ("/sync", "/test", "/poll", "/fetch", "/refresh", "/simulate", "/v1/torrents")
 """POSTs that find what is there: after a crash in the middle they are simply run again."""
 
@@ -44,8 +47,8 @@ def guarded(installation: Installation, routers: Sequence[Router]) -> list[Route
     return behind_guards(routers, guards)
 
 
-def repeatable_requests(installation: Installation, app: Application) -> Application:
-    """``app`` whose POSTs honour ``Idempotency-Key``."""
+def repeatable_requests(installation: Installation, app: Application, at: GatewayApplication) -> Application:
+    """``app`` whose POSTs honour ``Idempotency-Key``; the gateway's calls answered here are audited ``at`` it."""
     callers = installation.people.callers
     gateway = installation.gateway
     admission = Admission(gateway.access, gateway.limits, installation.vault)
@@ -69,11 +72,38 @@ def repeatable_requests(installation: Installation, app: Application) -> Applica
         client = scope.get("client")
         visitor = Visitor(client[0] if client else "")
         await admission.admit(scope, visitor)
+        scope[_VISITOR] = visitor
         who = str(visitor.user_id or installation.vault.fingerprint("\n".join(visitor.presented)).hex())
         return Owner(f"gateway:{visitor.addon}:{who}", visitor.user_id)
 
+    def audited(scope: Scope, status: int, code: str | None) -> bytes:
+        return str(at.note_answered(scope, scope[_VISITOR], status, code)).encode()
+
+    def repeated(scope: Scope, status: int, body: bytes) -> list[tuple[bytes, bytes]]:
+        if _VISITOR not in scope:
+            return []
+        code = None if status == 200 else str(msgspec.json.decode(body).get("code"))
+        return [(b"x-request-id", audited(scope, status, code)), (b"cache-control", b"no-store")]
+
+    async def refuse(error: SluicegateError, scope: Scope, _: Receive, send: Send) -> None:
+        status = _status(error)
+        if _VISITOR not in scope:
+            words = f"{error.detail} {error.action}".strip()
+            await _send(error, status, b"application/json", {"error": words}, [], send)
+            return
+        code = str(problem_of(error, "").code)
+        request_id = audited(scope, status, code)
+        problem = msgspec.structs.replace(problem_of(error, request_id.decode()), status=status)
+        headers = [(b"x-request-id", request_id), (b"cache-control", b"no-store")]
+        await _send(error, status, b"application/problem+json", problem, headers, send)
+
     return RepeatedRequests(
-        app, installation.people.repeats, identify=identify, refuse=_refuse, repeatable=_is_harmless
+        app,
+        installation.people.repeats,
+        identify=identify,
+        refuse=refuse,
+        repeatable=_is_harmless,
+        repeated=repeated,
     )
 
 
@@ -81,17 +111,22 @@ def _is_harmless(path: str) -> bool:
     return path.rstrip("/").endswith(_HARMLESS)
 
 
-async def _refuse(error: SluicegateError, scope: Scope, receive: Receive, send: Send) -> None:
-    del receive
-    status = (
-        422 if isinstance(error, DifferentRequest) else 413 if isinstance(error, BodyTooLarge) else status_of(error)
-    )
-    words = f"{error.detail} {error.action}".strip()
-    kind, body = b"application/json", msgspec.json.encode({"error": words})
-    if scope["path"].startswith(GATEWAY_BASE + "/"):
-        problem = msgspec.structs.replace(problem_of(error, ""), status=status)
-        kind, body = b"application/problem+json", msgspec.json.encode(problem)
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+def _status(error: SluicegateError) -> int:
+    if isinstance(error, DifferentRequest):
+        return 422
+    return 413 if isinstance(error, BodyTooLarge) else status_of(error)
+
+
+async def _send(
+    error: SluicegateError,
+    status: int,
+    kind: bytes,
+    answer: object,
+    headers: list[tuple[bytes, bytes]],
+    send: Send,
+) -> None:
+    body = msgspec.json.encode(answer)
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *headers]
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
     if isinstance(error, Unauthenticated):

@@ -109,7 +109,7 @@ def make_app(installation: Installation) -> Application:
     file_bytes = byte_server(installation)
     gateway = gateway_application(installation)
     opened = with_cors(cast("Application", app))
-    served = repeatable_requests(installation, _past_framework(file_bytes, gateway, opened))
+    served = repeatable_requests(installation, _past_framework(file_bytes, gateway, opened), gateway)
     whole = BoundedBody(served, limit=_BODY_MAX)
     proxies = TrustedProxies.parse(installation.settings.trusted_proxies)
     return RealPeer(metrics.measuring(with_security_headers(whole)), proxies)

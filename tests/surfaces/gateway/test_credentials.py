@@ -1,6 +1,7 @@
 """Who gets in, in which order it is decided, and that no key ever reaches another provider than its own."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import re
@@ -183,6 +184,20 @@ async def test_secrets_are_rotated_with_an_overlap(stage):
 async def test_an_unknown_proxy_key(stage, key):
     header = {"authorization": f"Bearer {key}".encode()}
     refused(await stage.ask("GET", ACCOUNT, "torbox", headers=header), 401, "rg.invalid_proxy_key")
+
+
+@pytest.mark.parametrize("header", ["authorization", "x-relaygate-addon-secret", "x-relaygate-addon-id"])
+@pytest.mark.parametrize("text", [b"x" * 1_000_000, b"pk_\0", b"as_\r"], ids=["megabyte", "nul", "return"])
+async def test_what_no_header_holds_is_refused_and_hurts_nobody(stage, header, text):
+    """T26."""
+    host, port = stage.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    lines = [f"GET {BASE}{ACCOUNT} HTTP/1.1".encode(), b"host: here", header.encode() + b": Bearer " + text]
+    writer.write(b"\r\n".join(lines) + b"\r\n\r\n")
+    with contextlib.suppress(ConnectionError):  # it need not listen to the end
+        assert (await reader.read()).startswith(b"HTTP/1.1 4")
+    writer.close()
+    assert (await stage.ask("GET", ACCOUNT, "torbox", tokens="t")).status_code == 200
 
 
 async def test_a_proxy_key_is_rotated_with_an_overlap_and_revoked_at_once(stage):

@@ -17,6 +17,7 @@ from sluicegate.core.errors import (
     TransferMissing,
     UpstreamTimeout,
 )
+from sluicegate.core.gateway import PROVIDERS
 from sluicegate.core.provider import Capability, Provider
 from sluicegate.core.transfers import TransferState
 from sluicegate.providers.memory.world import Content
@@ -299,6 +300,21 @@ async def test_a_hanging_provider_delays_nobody_beyond_the_deadline(stage):
     assert "data" in data["premiumize"]
     await asyncio.sleep(0.1)
     assert not stage.gateway.fanout._ending
+
+
+async def test_when_all_hang_there_are_still_all_answers(stage):
+    """T50: as many parts as providers were asked, each with its own error."""
+    slugs = ["torbox", "premiumize", "alldebrid", "real_debrid", "debrid_link", "smokedebrid"]
+    for slug in slugs:
+        stage.twins.worlds[PROVIDERS[slug]].delay("account", 60)
+    path = "/canonical/account?deadline_ms=300"
+    response = await stage.ask("GET", path, ", ".join(slugs), tokens=",".join(slugs))
+    assert response.status_code == 200
+    assert list(response.json()["data"]) == slugs
+    assert {part["error"]["code"] for part in response.json()["data"].values()} == {"rg.upstream_unreachable"}
+    assert response.json()["meta"]["summary"] == {"succeeded": 0, "failed": len(slugs)}
+    rows = {str(row["request_id"]): row for row in await stage.audited()}
+    assert rows[response.headers["x-request-id"]]["http_status"] == 200
 
 
 @pytest.mark.parametrize(

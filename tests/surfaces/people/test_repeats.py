@@ -254,6 +254,13 @@ async def test_the_gateway_honours_it_too_for_whoever_may_call(product: Product)
     assert (again.content, again.headers.get("idempotency-replayed")) == (first.content, "true")
     other = await client.post(path, json=body | {"magnet": "magnet:?xt=urn:btih:" + "d6" * 20}, headers=headers)
     assert (other.status_code, other.headers["content-type"]) == (422, "application/problem+json")
+    assert other.json()["instance"] == other.headers["x-request-id"]
+    # What was answered without asking anybody is a call all the same (T50).
+    calls = {str(call.request_id): call for call in await gateway.audit.log(limit=10, addon=slug)}
+    shown = [(calls[each.headers["x-request-id"]].http_status, calls[each.headers["x-request-id"]].error_code)
+             for each in (first, again, other)]  # fmt: skip
+    assert shown == [(200, None), (200, None), (422, "rg.validation_error")]
+    assert {call.operation for call in calls.values()} == {"jobs.create"}
     await gateway.addons.decide(slug, AddonState.REVOKED)
     gateway.access.forget()
     assert (await client.post(path, json=body, headers=headers)).status_code == 401

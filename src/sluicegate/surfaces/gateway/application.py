@@ -108,8 +108,7 @@ class GatewayApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        raw = bytes(scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
-        path = raw.decode("latin-1").removeprefix(BASE)
+        path = _path(scope)
         if path == _DESCRIPTION and scope["method"] == "GET":
             scope["path_template"] = BASE + _DESCRIPTION
             await _send(send, _Answer(200, _encode(self._description())))
@@ -127,6 +126,13 @@ class GatewayApplication:
         self._note(call, answer, total)
         answer.headers += _measured(call, answer, total)
         await _send(send, answer)
+
+    def note_answered(self, scope: Scope, visitor: Visitor, status: int, code: str | None) -> UUID:
+        """Audits a call that was answered before it came here, and gives it an id."""
+        call = _Call(scope, _no_body, _path(scope), visitor)
+        call.operation = next((route.operation for route, _ in match(call.path) if route.method == scope["method"]), "")
+        self._note(call, _Answer(status, b"", code=code), 0.0)
+        return call.id
 
     async def _answer(self, call: _Call) -> _Answer:
         if call.path.startswith(_PROXY):
@@ -207,6 +213,16 @@ class GatewayApplication:
                 answers=tuple(_audited(outcome, call) for outcome in answer.outcomes),
             )
         )
+
+
+def _path(scope: Scope) -> str:
+    """The path below ``BASE``, still percent-encoded."""
+    raw = bytes(scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
+    return raw.decode("latin-1").removeprefix(BASE)
+
+
+async def _no_body() -> Any:  # noqa: ANN401 - an ASGI message
+    return {"type": "http.disconnect"}
 
 
 def _told(call: _Call, plan: Work | Plan) -> Sequence[_Outcome] | None:
