@@ -47,7 +47,7 @@ def calls_by_day(name: str, title: str, days: Sequence[CallDay]) -> ChartTable:
     """What became of the calls of one or more accounts."""
     answered, unwell = [day.answered for day in days], [day.unwell for day in days]
     details = (
-        Series("limit reached", [day.limited for day in days]),
+        Series("at limit", [day.limited for day in days]),
         Series("refused", [day.refused for day in days]),
         Series("failed", [day.failed for day in days]),
         Series("kept back here", [day.held for day in days]),

@@ -49,7 +49,7 @@ _SPANS: Final = (7, 30, 90)
 _HEALTH_DAYS: Final = 30
 _OUTCOMES: Final = (
     (CallOutcome.ANSWERED, "Answered"),
-    (CallOutcome.LIMITED, "Limit reached"),
+    (CallOutcome.LIMITED, "At limit"),
     (CallOutcome.REFUSED, "Refused"),
     (CallOutcome.FAILED, "Failed"),
     (CallOutcome.HELD, "Kept back"),
