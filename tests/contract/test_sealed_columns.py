@@ -23,6 +23,9 @@ NOT_SEALED = {
     "sessions.fingerprint": "as above",
     "repeats.fingerprint": "as above",
     "destinations.fingerprint": "as above",
+    "passkeys.credential_id": "what a device calls its passkey",
+    "passkeys.public_key": "the public half",
+    "answered_challenges.mark": "random, and over",
     "uploads.raw": "an uploaded .torrent",
     "feed_items.key": "hash of an item's address",
 }
