@@ -104,7 +104,7 @@ async def test_a_full_disk_lets_the_job_wait(
 async def test_a_storage_that_is_away_is_tried_again_with_a_reason_and_then_fails(
     transactions: Transactions, tmp_path: Path, film: bytes, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("sluicegate.services.media_work._UPLOAD_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("sluicegate.services.patience._PAUSES", (0.0, 0.0))
     with Site.running() as site:
         job = await admitted(transactions, site.put("/film.mp4", film))
         async with running(transactions, tmp_path, Away()) as media:

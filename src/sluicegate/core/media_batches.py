@@ -78,6 +78,10 @@ class MediaBatchRepository(Protocol):
         """Of each batch; one without finished jobs may be missing."""
         ...
 
+    async def unfinished(self, batch_id: UUID) -> bool:
+        """Whether one of its jobs is not over."""
+        ...
+
     async def job_ids(self, batch_id: UUID) -> list[UUID]:
         """All of its jobs in order."""
         ...

@@ -18,7 +18,9 @@ from sluicegate.core.media import DirectBytes, MediaProgress, OnProgress
 __all__ = ["write_whole"]
 
 _BATCH: Final = 256 * 1024
-"""Bytes gathered before they are written; hundreds of downloads gather at the same time."""
+_SLOW_BATCH: Final = 64 * 1024
+_SLOW_SECONDS: Final = 0.2
+"""Bytes gathered before they are written; fewer when they come slowly, as hundreds of downloads gather at once."""
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -71,18 +73,19 @@ async def _append(path: Path, done: int, direct: DirectBytes, on_progress: OnPro
         return
     handle = await asyncio.to_thread(os.open, path, _FLAGS | os.O_APPEND, 0o600)
     batch: list[bytes] = []
-    gathered = 0
+    gathered, written = 0, began
     try:
         async for chunk in direct.read(done):
             done, gathered = done + len(chunk), gathered + len(chunk)
             if size is not None and done > size:
                 raise SizeMismatch(f"{size} bytes were promised, more arrived.")
             batch.append(chunk)
-            speed = (done - start) / max(time.monotonic() - began, 1e-3)
+            now = time.monotonic()
+            speed = (done - start) / max(now - began, 1e-3)
             on_progress(MediaProgress(done=done, total=size, speed=speed, fraction=done / size if size else None))
-            if gathered >= _BATCH:
+            if gathered >= (_BATCH if now - written < _SLOW_SECONDS else _SLOW_BATCH):
                 await _written(handle, batch)
-                batch, gathered = [], 0
+                batch, gathered, written = [], 0, now
         await _written(handle, batch)
     finally:
         os.close(handle)

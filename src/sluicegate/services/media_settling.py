@@ -49,9 +49,9 @@ class MediaSettling:
         """Ends those batches whose jobs are all over; of several who come at once, the last one does it."""
         for batch_id in batch_ids:
             batch = await tx.media_batches.get(batch_id, lock=True)
-            counts = (await tx.media_batches.counts([batch_id])).get(batch_id, BatchCounts())
-            if batch.state.over or counts.completed + counts.failed < batch.total:
+            if batch.state.over or await tx.media_batches.unfinished(batch_id):
                 continue
+            counts = (await tx.media_batches.counts([batch_id])).get(batch_id, BatchCounts())
             state = BatchState.FINISHED if counts.failed else BatchState.COMPLETED
             ended = replace(batch, state=state, finished_at=self._clock.now())
             await tx.media_batches.put(ended)

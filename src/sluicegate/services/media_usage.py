@@ -101,16 +101,17 @@ async def check_quota(tx: UnitOfWork, user_id: UUID) -> None:
 
 
 async def reserve(tx: UnitOfWork, job: MediaJob, size: int) -> MediaJob:
-    """Holds ``size`` bytes of the quota for a job until it is over; the unit of work alone reserves for this user.
+    """Holds ``size`` bytes of the quota for a job until it is over; with a limit, one unit of work at a time does so.
 
     Raises:
         StorageQuotaExceeded: it does not fit beside what is stored and held already.
     """
-    usage = await tx.media_usage.get(job.user_id, lock=True)
     limits = await tx.limits.get(job.user_id)
-    others = usage.effective_bytes - job.reserved_bytes
-    if limits.storage_bytes is not None and others + size > limits.storage_bytes:
-        raise StorageQuotaExceeded(limits.storage_bytes, others)
+    if limits.storage_bytes is not None:
+        usage = await tx.media_usage.get(job.user_id, lock=True)
+        others = usage.effective_bytes - job.reserved_bytes
+        if others + size > limits.storage_bytes:
+            raise StorageQuotaExceeded(limits.storage_bytes, others)
     return replace(job, reserved_bytes=size)
 
 

@@ -41,12 +41,15 @@ from sluicegate.surfaces.media_jobs import account_routes, batch_routes, routes
 from sluicegate.surfaces.media_jobs.calls import MediaServices
 from sluicegate.surfaces.media_jobs.errors import answer_error
 from sluicegate.tasks import media
+from sluicegate.web.auth import Carrier, behind_guards, key_guard
 from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.media import MediaParts, media_parts
 from sluicegate.wiring.registry import StorageRegistry
 
 OVER = {"Completed", "Failed", "Warning", "Skipped"}
 PATIENCE = 90.0
+
+_WORDS = ("Missing x-api-key header", "Invalid API Key")
 
 
 @dataclass
@@ -138,9 +141,10 @@ async def running(server: Connector, vault: AesVault, tmp_path_factory: pytest.T
             )
         )
         keys = KeyService(transactions, vault, clock)
-        services = MediaServices(parts.jobs, parts.batches, parts.usage, parts.pages, keys, changes)
+        services = MediaServices(parts.jobs, parts.batches, parts.usage, parts.pages, changes)
+        routers = [routes.router(services), batch_routes.router(services), *account_routes.routers(services)]
         app = Litestar(
-            [routes.router(services), batch_routes.router(services), *account_routes.routers(services)],
+            behind_guards(routers, {"media_key": key_guard(keys, KeyKind.MEDIA, Carrier.API_KEY, words=_WORDS)}),
             exception_handlers={HTTPException: answer_error, SluicegateError: answer_error},
             logging_config=None,
         )
