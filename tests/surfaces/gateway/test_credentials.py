@@ -347,16 +347,15 @@ async def test_a_proxy_that_hides_its_caller_is_refused_where_rules_are_about_ad
 class TestAddressLimit:
     @pytest.fixture
     def allowance(self) -> RateAllowance:
-        return RateAllowance(stranger=0, address=3, addon=0, key=0)
+        return RateAllowance(stranger=0, address=4, addon=0, key=0)
 
     async def test_calls_of_an_address_are_counted_whatever_they_say(self, stage):
-        spoofed = [{"x-forwarded-for": f"203.0.113.{number}"} for number in range(4)]
-        paths = [ACCOUNT, "/canonical/nothing", ACCOUNT, ACCOUNT]
+        calls = [("GET", ACCOUNT), ("GET", "/canonical/nothing"), ("DELETE", ACCOUNT), ("TRACE", "/proxy/x")]
         answers = [
-            await stage.ask("GET", path, "torbox", tokens="t", headers=headers)
-            for path, headers in zip(paths, spoofed, strict=True)
+            await stage.ask(method, path, "torbox", tokens="t", headers={"x-forwarded-for": f"203.0.113.{number}"})
+            for number, (method, path) in enumerate([*calls, ("GET", ACCOUNT), ("DELETE", ACCOUNT)])
         ]
-        assert [answer.status_code for answer in answers] == [200, 404, 200, 429]
+        assert [answer.status_code for answer in answers] == [200, 404, 405, 405, 429, 429]
         assert refused(answers[-1], 429, "rg.rate_limited")["retry_after"] == 60
         (row,) = [row for row in await stage.audited() if str(row["request_id"]) == answers[-1].headers["x-request-id"]]
         assert (row["http_status"], row["error_code"], row["caller_ip"]) == (429, "rg.rate_limited", "127.0.0.1")

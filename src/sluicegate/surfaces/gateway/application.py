@@ -145,6 +145,7 @@ class GatewayApplication:
         for route, ids in routes:
             if route.method == call.scope["method"]:
                 return await self._ask(call, route, ids)
+        self._admission.count(call.visitor)
         return _not_allowed(call, sorted(route.method for route, _ in routes))
 
     async def _ask(self, call: _Call, route: Route, ids: tuple[str, ...]) -> _Answer:
@@ -180,6 +181,7 @@ class GatewayApplication:
         call.operation = GatewayOperation.PROXY
         call.scope["path_template"] = BASE + _PROXY + "{path}"
         if call.scope["method"] not in METHODS:
+            self._admission.count(call.visitor)
             return _not_allowed(call, sorted(METHODS))
         await self._admission.admit(call.scope, call.visitor, single=True)
         path = checked_path(call.path.removeprefix(_PROXY[:-1]))
