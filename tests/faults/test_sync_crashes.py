@@ -35,6 +35,8 @@ async def test_dying_in_every_step(server: Server):
         second, first = (item["id"] for item in listed["items"])
         ready = await server.until(f"/v1/torrents/{first}", "status", {"ready"})
         assert len(ready["files"]) == 1
+        # A transfer that goes before its job has heard of it would be made again at once, as it should be.
+        await server.until(f"/v1/torrents/{second}", "external_source", {"torbox"})
         await remove_at_provider(session, server, SECOND)
         await dies(server)
 
