@@ -12,6 +12,8 @@ from typing import Final, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from sluicegate.net.answers import Headers
+
 __all__ = ["Connection", "CutAnswer", "LostConnection", "MalformedAnswer"]
 
 _OVERHEAD_MAX: Final = 128 * 1024
@@ -23,6 +25,7 @@ _HEADERS: Final = 128
 _BUFFER: Final = 256 * 1024
 """Bytes of a body that wait for their reader before the socket is paused."""
 _BODILESS: Final = frozenset({204, 304})
+_NO_HEADERS: Final[Headers] = CIMultiDictProxy(CIMultiDict())
 _SWITCHING: Final = 101
 
 
@@ -43,11 +46,13 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         status: of the final answer; 0 until its head is there.
-        idle_since: the loop's time when it was last put away.
+        headers: of the final answer.
+        idle_since: monotonic time when it was last put away.
     """
 
     def __init__(self) -> None:
         self.status = 0
+        self.headers: Headers = _NO_HEADERS
         self.idle_since = 0.0
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
@@ -62,7 +67,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self) -> None:
         self.status = 0
-        self._lines: list[tuple[str, str]] = []
+        self._lines: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
         self._waiting = 0
         self._wire = 0
@@ -86,11 +91,6 @@ class Connection(asyncio.Protocol):
             and not transport.is_closing()
             and not transport.get_write_buffer_size()
         )
-
-    @property
-    def headers(self) -> CIMultiDictProxy[str]:
-        """Of the final answer."""
-        return CIMultiDictProxy(CIMultiDict(self._lines))
 
     async def ask(self, request: bytes | bytearray) -> None:
         """Sends a request and waits for the head of its answer.
@@ -208,30 +208,38 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of a head, or of the trailers, which say nothing to us."""
-        if self.status:
-            return
-        if len(self._lines) >= _HEADERS or len(name) + len(value) > _HEADER_LINE or b"\0" in value:
-            raise MalformedAnswer
-        self._lines.append((name.decode("latin-1"), value.rstrip(b" \t").decode("utf-8", "surrogateescape")))
+        if not self.status:
+            self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """A head is complete: an interim one (RFC 9110, 15.2), of which any number may come first, or the answer's."""
         parser = cast("HttpResponseParser", self._parser)
         status = parser.get_status_code()
-        if status < 100 or status == _SWITCHING:
+        if status < 100 or status == _SWITCHING or not self._bounded():
             raise MalformedAnswer
         self._interim = status < 200
         if self._interim:
             self._lines.clear()
             return
-        named = [(name.lower(), value) for name, value in self._lines]
-        codings = [value.strip().lower() for name, value in named if name == "transfer-encoding"]
-        if codings not in ([], ["chunked"]):
+        headers = CIMultiDict(
+            [
+                (name.decode("latin-1"), value.decode("utf-8", "surrogateescape").rstrip(" \t"))
+                for name, value in self._lines
+            ]
+        )
+        chunked = "transfer-encoding" in headers
+        if chunked and [coding.lower() for coding in headers.getall("transfer-encoding")] != ["chunked"]:
             raise MalformedAnswer
-        sized = bool(codings) or any(name == "content-length" for name, _ in named)
-        self._until_close = not sized and status not in _BODILESS
+        self._until_close = not chunked and "content-length" not in headers and status not in _BODILESS
         self._reusable = self._reusable and not self._until_close and parser.should_keep_alive()
+        self.headers = CIMultiDictProxy(headers)
         self.status = status
+
+    def _bounded(self) -> bool:
+        """Whether a head is of a size, and of bytes, that heads have."""
+        if len(self._lines) > _HEADERS or b"\0" in b"".join([value for _, value in self._lines]):
+            return False
+        return self._wire < _HEADER_LINE or all(len(name) + len(value) < _HEADER_LINE for name, value in self._lines)
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body."""

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
@@ -16,8 +17,9 @@ from sluicegate.net.targets import Target
 __all__ = ["ConnectionPool", "Reply", "SocketFactory"]
 
 _CONNECTIONS: Final = 4096
-"""In use at once; who comes later waits."""
+"""Open at once; who needs one more waits."""
 _IDLE: Final = 1024
+"""At rest at once, so that the others find a place."""
 _KEEP_ALIVE_SECONDS: Final = 15.0
 _SWEEP_SECONDS: Final = 5.0
 _NEXT_ADDRESS_SECONDS: Final = 0.25
@@ -76,7 +78,7 @@ class ConnectionPool:
         self._egress = egress
         self._tls = tls
         self._make_socket = make_socket
-        self._places = asyncio.Semaphore(_CONNECTIONS)
+        self._places = asyncio.Semaphore(_CONNECTIONS)  # one for each connection that is open
         self._used: set[Connection] = set()
         self._idle: dict[_Place, list[Connection]] = {}
         self._resting = 0
@@ -90,42 +92,37 @@ class ConnectionPool:
             OSError, MalformedAnswer: no answer began; TLS errors are OSErrors.
         """
         place = (target.scheme, target.host, target.port)
-        await self._places.acquire()
-        connection = self._rested(place)
+        connection = self._rested(place) or await self._open(target)
+        self._used.add(connection)
         try:
-            if connection is None:
-                connection = await self._open(target)
-            self._used.add(connection)
             await connection.ask(request)
-            return Reply(self, place, connection)
-        except BaseException:  # a cancelled wait gives its place back as well
-            if connection is None:
-                self._places.release()
-            else:
-                self.leave(place, connection)
+        except BaseException:  # whatever ended it, a cancellation included
+            self.leave(place, connection)
             raise
+        return Reply(self, place, connection)
 
     def leave(self, place: _Place, connection: Connection) -> None:
         """The end of an exchange."""
         self._used.discard(connection)
-        self._places.release()
-        if not connection.reusable or self._resting >= _IDLE:
-            connection.abort()
+        if not connection.reusable or self._resting >= _IDLE or self._places.locked():
+            self._drop(connection)
             return
-        loop = asyncio.get_running_loop()
-        connection.rest(loop.time())
+        connection.rest(time.monotonic())
         self._idle.setdefault(place, []).append(connection)
         self._resting += 1
         if self._sweeping is None:
-            self._sweeping = loop.call_later(_SWEEP_SECONDS, self._sweep)
+            self._sweeping = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
     def close(self) -> None:
         """Closes every connection; idempotent."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
-        for connection in [*self._used, *(each for waiting in self._idle.values() for each in waiting)]:
-            connection.abort()
+        for connection in list(self._used):
+            connection.abort()  # whoever uses it leaves it
+        for waiting in self._idle.values():
+            for connection in waiting:
+                self._drop(connection)
         self._idle.clear()
         self._resting = 0
 
@@ -137,43 +134,52 @@ class ConnectionPool:
             self._resting -= 1
             if connection.reusable:
                 return connection
+            self._drop(connection)
         return None
 
+    def _drop(self, connection: Connection) -> None:
+        connection.abort()
+        self._places.release()
+
     async def _open(self, target: Target) -> Connection:
-        loop = asyncio.get_running_loop()
+        await self._places.acquire()
+        try:
+            return await self._connect(target)
+        except BaseException:  # a place that nobody has must not stay taken
+            self._places.release()
+            raise
+
+    async def _connect(self, target: Target) -> Connection:
         addresses = await self._egress.approve(target.host, target.port)
         found = await aiohappyeyeballs.start_connection(
             [_info(address, target.port) for address in addresses],
             happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
             socket_factory=self._make_socket,
         )
+        tls, name = (self._tls, target.host) if target.scheme == "https" else (None, None)
         try:
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            secure = target.scheme == "https"
-            _, connection = await loop.create_connection(
-                Connection,
-                sock=found,
-                ssl=self._tls if secure else None,
-                server_hostname=target.host if secure else None,
+            _, connection = await asyncio.get_running_loop().create_connection(
+                Connection, sock=found, ssl=tls, server_hostname=name
             )
-        except BaseException:  # nothing else closes it
+        except BaseException:  # until it is the transport's, the socket is ours
             found.close()
             raise
         return connection
 
     def _sweep(self) -> None:
         """Closes what has rested for long, and forgets what the other side has closed."""
-        loop = asyncio.get_running_loop()
-        since = loop.time() - _KEEP_ALIVE_SECONDS
+        since = time.monotonic() - _KEEP_ALIVE_SECONDS
         kept: dict[_Place, list[Connection]] = {}
         for place, waiting in self._idle.items():
             fresh = [each for each in waiting if each.reusable and each.idle_since > since]
             for each in set(waiting).difference(fresh):
-                each.abort()
+                self._drop(each)
             if fresh:
                 kept[place] = fresh
         self._idle = kept
         self._resting = sum(map(len, kept.values()))
+        loop = asyncio.get_running_loop()
         self._sweeping = loop.call_later(_SWEEP_SECONDS, self._sweep) if kept else None
 
 

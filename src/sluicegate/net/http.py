@@ -31,6 +31,7 @@ from sluicegate.net.requests import (
     Request,
     encode,
     location,
+    names_in,
     plain_bytes,
     read_proxy,
     redirected,
@@ -49,6 +50,8 @@ _BODY_MAX: Final = 8 * 1024 * 1024
 _HOPS_MAX: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CONNECT_SECONDS: Final = 10.0
+_NO_CODING: Final = "identity"
+_OURS: Final = frozenset({"user-agent", "accept", "accept-encoding"})
 _NO_LIMITS: Final = aiohttp.ClientTimeout(total=None)
 """For whole answers, whose time is limited around everything."""
 
@@ -132,7 +135,10 @@ class Http:
     def __init__(self, egress: Egress, *, ca_file: Path | None = None, user_agent: str = _USER_AGENT) -> None:
         self.egress = egress
         self._transport = Transport(egress, ca_file=ca_file)
-        self._user_agent = user_agent
+        self._ours = {
+            coding: (("User-Agent", user_agent), ("Accept", "*/*"), ("Accept-Encoding", coding))
+            for coding in (ACCEPT_ENCODING, _NO_CODING)
+        }
 
     async def request(
         self,
@@ -218,7 +224,7 @@ class Http:
         target = read_url(with_query(url, params))
         limits = aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=idle_timeout)
         route = _Route(trusted, read_proxy(proxy), follow, limits, provider)
-        pairs = self._defaults(pairs, "identity")
+        pairs = self._defaults(pairs, _NO_CODING)
         reply, answered = await self._ask(Request(method.upper(), target, pairs, body), route)
         try:
             yield StreamedAnswer(reply.status, reply.headers, answered.url, reply, answered, provider)
@@ -303,9 +309,9 @@ class Http:
             raise translate(error, target, provider=provider) from None
 
     def _defaults(self, headers: tuple[tuple[str, str], ...], coding: str) -> tuple[tuple[str, str], ...]:
-        named = {name.lower() for name, _ in headers}
-        ours = (("User-Agent", self._user_agent), ("Accept", "*/*"), ("Accept-Encoding", coding))
-        return headers + tuple(pair for pair in ours if pair[0].lower() not in named)
+        named = names_in(headers)
+        ours = self._ours[coding]
+        return headers + (ours if named.isdisjoint(_OURS) else tuple(p for p in ours if p[0].lower() not in named))
 
 
 @asynccontextmanager

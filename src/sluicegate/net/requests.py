@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
@@ -20,6 +21,7 @@ __all__ = [
     "Proxy",
     "Request",
     "encode",
+    "names_in",
     "plain_bytes",
     "read_proxy",
     "redirected",
@@ -132,19 +134,32 @@ def plain_bytes(request: Request) -> bytes | None:
     Those are uploads from a source, forms of several parts, rare methods, and requests that speak about their own
     framing.
     """
-    if request.method not in _PLAIN_METHODS or not (request.body is None or isinstance(request.body, bytes)):
+    body = request.body
+    if request.method not in _PLAIN_METHODS or not (body is None or isinstance(body, bytes)):
         return None
-    if not _FRAMES_MESSAGE.isdisjoint([name.lower() for name, _ in request.headers]):
+    known = names_in(request.headers)
+    if not known.isdisjoint(_FRAMES_MESSAGE):
         return None
-    _, _, rest = request.target.url.partition("://")
-    authority, _, path = rest.partition("/")
+    _, _, authority, path = request.target.url.split("/", 3)
     lines = [f"{request.method} /{path} HTTP/1.1\r\nHost: {authority}"]
     lines += [f"{name}: {value}" for name, value in request.headers]
-    if request.body is not None or request.method not in _BODILESS_METHODS:
-        lines.append(f"Content-Length: {len(request.body or b'')}")
-    if request.body is not None and not any(name.lower() == "content-type" for name, _ in request.headers):
+    if body is not None or request.method not in _BODILESS_METHODS:
+        lines.append(f"Content-Length: {len(body or b'')}")
+    if body is not None and "content-type" not in known:
         lines.append("Content-Type: application/octet-stream")
-    return "\r\n".join((*lines, "\r\n")).encode() + (request.body or b"")
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode() + (body or b"")
+
+
+def names_in(headers: Sequence[tuple[str, str]]) -> frozenset[str]:
+    """The names of headers in lower case."""
+    return _lower_case(tuple([name for name, _ in headers]))
+
+
+@lru_cache(512)
+def _lower_case(names: tuple[str, ...]) -> frozenset[str]:
+    """Adapters send the same few sets of names all the time."""
+    return frozenset([name.lower() for name in names])
 
 
 def with_query(url: str, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None) -> str:
