@@ -12,9 +12,13 @@ from litestar import Request
 from tests.faults.server import Server
 from tests.passkey_device import Device, altered
 from tests.surfaces.dashboard.conftest import HOSTILE, Person
+from tests.surfaces.serving import calling
 
 from sluicegate.core.passkeys import RelyingParty
+from sluicegate.settings import Settings
 from sluicegate.surfaces.dashboard.passkey_places import party_of
+from sluicegate.wiring.installation import open_installation
+from sluicegate.wiring.web import make_app
 
 
 def local(house: Server) -> str:
@@ -228,3 +232,25 @@ def test_passkeys_are_bound_to_the_name_that_browsers_see(
     scope |= {"server": ("::1", 1)}
     request: Request[Any, Any, Any] = Request({**scope, "headers": [(b"host", host.encode())]})  # type: ignore[typeddict-item]
     assert party_of(request, public) == (RelyingParty(*party) if party else None)
+
+
+async def test_behind_a_proxy_passkeys_are_bound_to_the_configured_address(house: Server, ada: Person):
+    """The proxy speaks plainly to us and under another name; the browser has signed the public one."""
+    public = "https://films.example"
+    async with (
+        open_installation(Settings.load(data_dir=house.data, public_url=public)) as installation,
+        calling(make_app(installation)) as client,
+    ):
+        await client.post("/app/sign-in", data={"name": ada.name, "password": ada.password})
+        text = (await client.get("/app/security")).text
+        assert f'data-origin="{public}"' in text
+        token = text.partition('name="form_token" value="')[2].partition('"')[0]
+        inside = Person(ada.name, client, token, ada.password)
+        device = Device(public)
+        await inside.done("/app/security/passkeys", passkey_answer=device.make(await offer(inside)), passkey_label="p")
+        assert "films.example" in await inside.see("/app/security")
+        client.cookies.clear()
+        assert (await enter(client, device.sign(await ask(client)))).status_code == 303
+    async with browser(house) as client:
+        refused = await enter(client, device.sign(await ask(client)))
+        assert refused.status_code == 422
