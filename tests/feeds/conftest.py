@@ -42,6 +42,7 @@ from sluicegate.surfaces.library import feed_routes, link_key_routes
 from sluicegate.surfaces.stremio import routes as stremio
 from sluicegate.surfaces.stremio.cors import with_cors
 from sluicegate.surfaces.stremio.errors import answer_error
+from sluicegate.web.auth import Carrier, behind_guards, key_guard
 from sluicegate.web.security_headers import with_security_headers
 from sluicegate.web.signing import ByteLinks, TokenSigner
 from sluicegate.wiring.feeds import FeedParts, blocklist_service, feed_parts
@@ -167,13 +168,14 @@ async def world(
         parts = feed_parts(
             settings, transactions, http, blocklist, submit, playback, keys, base, clock, UnlimitedPlans()
         )
+        routers = [
+            feed_routes.router(feed_routes.FeedServices(parts.feeds, parts.poller)),
+            link_key_routes.router(link_key_routes.LinkKeyServices(parts.link_keys)),
+            feed.router(feed.OutboundServices(parts.outbound, keys, base, None)),
+            stremio.router(stremio.StremioServices(parts.stremio, keys, parts.link_keys, base, None)),
+        ]
         app = Litestar(
-            [
-                feed_routes.router(feed_routes.FeedServices(parts.feeds, parts.poller, keys)),
-                link_key_routes.router(link_key_routes.LinkKeyServices(parts.link_keys, keys)),
-                feed.router(feed.OutboundServices(parts.outbound, keys, base, None)),
-                stremio.router(stremio.StremioServices(parts.stremio, keys, parts.link_keys, base, None)),
-            ],
+            behind_guards(routers, {"library_key": key_guard(keys, KeyKind.LIBRARY, Carrier.BEARER)}),
             exception_handlers={Exception: answer_error},
             openapi_config=None,
             logging_config=None,

@@ -15,7 +15,7 @@ from tests.surfaces.media_jobs.conftest import World
 from sluicegate.surfaces.media_jobs import account_routes, batch_routes, routes
 from sluicegate.surfaces.media_jobs.calls import MediaServices
 
-_NOBODY = MediaServices(*[None] * 6)  # type: ignore[arg-type]
+_NOBODY = MediaServices(*[None] * 5)  # type: ignore[arg-type]
 _APP = Litestar(
     [routes.router(_NOBODY), batch_routes.router(_NOBODY), *account_routes.routers(_NOBODY)],
     openapi_config=OpenAPIConfig("x", "1"),
