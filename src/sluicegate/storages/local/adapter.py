@@ -23,6 +23,7 @@ from sluicegate.core.errors import (
 )
 from sluicegate.core.storage import Storage, StoredObject
 from sluicegate.core.storage_keys import check_key
+from sluicegate.services.adoption import is_adoptable
 from sluicegate.storages.local.partial import Partial, sweep
 from sluicegate.storages.local.reader import READ_FLAGS, Reader
 from sluicegate.storages.local.tree import create_folder, open_folder, prune, sync
@@ -73,7 +74,7 @@ class LocalStorage(Storage):
     async def adopt(self, key: str, path: Path, *, size: int) -> StoredObject:
         """See the port."""
         names = _names(key)
-        if not await self._in_thread(_check_adoptable, path, size):
+        if not await self._in_thread(_is_safe_to_adopt, path, size):
             return await self._adopted_before(key, size)
         try:
             await self._in_thread(self._rename, path, names)
@@ -267,18 +268,12 @@ def _facts(key: str, found: os.stat_result) -> StoredObject:
     return StoredObject(key, found.st_size, etag, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
-def _check_adoptable(path: Path, size: int) -> bool:
-    """False when the file is gone. Raises InvalidInput, SizeMismatch, OSError; afterwards its bytes are on disk."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return False
-    if not modes.S_ISREG(found.st_mode):
-        raise InvalidInput("Only a regular file can be adopted.", field="path")
-    if found.st_size != size:
-        raise SizeMismatch(f"{size} bytes were promised, the file has {found.st_size}.")
-    sync(path)
-    return True
+def _is_safe_to_adopt(path: Path, size: int) -> bool:
+    """As ``is_adoptable``; afterwards its bytes are on disk. Raises OSError."""
+    there = is_adoptable(path, size)
+    if there:
+        sync(path)
+    return there
 
 
 async def _digest(chunks: AsyncIterator[bytes]) -> bytes:

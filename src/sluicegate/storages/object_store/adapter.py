@@ -3,15 +3,15 @@
 import asyncio
 import contextlib
 import os
-import stat as modes
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import ClassVar, Final
 
-from sluicegate.core.errors import InvalidInput, ObjectMissing, SizeMismatch, StorageError
+from sluicegate.core.errors import InvalidInput, ObjectMissing, StorageError
 from sluicegate.core.ports import Clock
 from sluicegate.core.storage import Opener, Storage, StoredObject, UploadLog
 from sluicegate.core.storage_keys import check_key
+from sluicegate.services.adoption import is_adoptable
 from sluicegate.storages.object_store.bucket import Bucket
 from sluicegate.storages.object_store.upload import Upload, Volatile
 
@@ -53,7 +53,7 @@ class ObjectStorage(Storage):
     async def adopt(self, key: str, path: Path, *, size: int) -> StoredObject:
         """See the port."""
         check_key(key)
-        if not await asyncio.to_thread(_is_there, path, size):
+        if not await asyncio.to_thread(is_adoptable, path, size):
             return await self._adopted_before(key, size)
         stored = await self.write(key, file_chunks(path), size=size)
         await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -122,16 +122,3 @@ async def _finish(upload: Upload) -> None:
             await asyncio.shield(dropping)
     if not dropping.done():
         dropping.cancel()
-
-
-def _is_there(path: Path, size: int) -> bool:
-    """False when the file is gone. Raises InvalidInput, SizeMismatch."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return False
-    if not modes.S_ISREG(found.st_mode):
-        raise InvalidInput("Only a regular file can be adopted.", field="path")
-    if found.st_size != size:
-        raise SizeMismatch(f"{size} bytes were promised, the file has {found.st_size}.")
-    return True
