@@ -7,8 +7,9 @@ rest until it is over. The figures live in the ledger, which all processes share
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Final
 
 from sluicegate.core.account_calls import CallOutcome, outcome_of
@@ -75,10 +76,9 @@ class Pacing:
         self._ended: defaultdict[str, list[int]] = defaultdict(list)
         self._waiting: Counter[str] = Counter()
 
-    @asynccontextmanager
-    async def turn(
+    def turn(
         self, account: str, limits: Sequence[CallLimit], *, calls: str, priority: Priority, provider: str = ""
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Waits for a turn, counts one call, and learns from the error if the block raises one.
 
         Args:
@@ -91,26 +91,31 @@ class Pacing:
         Raises:
             HeldBack: the turn comes later than this priority waits; raised at once, with the wait.
         """
+        return _Turn(self, account, _allowances(tuple(limits), calls, priority), calls, priority, provider)
+
+    async def begin(
+        self, account: str, allowances: Sequence[Allowance], calls: str, priority: Priority, provider: str
+    ) -> int | None:
+        """The ticket of a call whose turn has come. Raises HeldBack; see ``turn``."""
         try:
-            ticket = await self._take(account, _allowances(limits, calls, priority), calls, priority, provider)
+            return await self._take(account, allowances, calls, priority, provider)
         except HeldBack:
             self._note(account, calls, CallOutcome.HELD)
             raise
+
+    async def end(self, account: str, calls: str, ticket: int | None, error: BaseException | None) -> None:
+        """What became of the call; see ``turn``."""
         try:
-            yield
-            self._note(account, calls, CallOutcome.ANSWERED)
-        except BaseException as error:  # every call ends with its outcome noted
-            self._note(account, calls, outcome_of(error))
+            self._note(account, calls, CallOutcome.ANSWERED if error is None else outcome_of(error))
             if isinstance(error, UpstreamError):
                 await self._learn(account, calls, error)
-            raise
         finally:
             if ticket is not None:
                 # Told with the next call: until then it merely counts a little longer.
                 self._ended[account].append(ticket)
 
     async def _take(
-        self, account: str, allowances: list[Allowance], calls: str, priority: Priority, provider: str
+        self, account: str, allowances: Sequence[Allowance], calls: str, priority: Priority, provider: str
     ) -> int | None:
         deadline = self._clock.monotonic() + self._patience[priority]
         if self._waiting[account] >= _WAITERS_PER_ACCOUNT:
@@ -127,7 +132,7 @@ class Pacing:
             if not self._waiting[account]:
                 del self._waiting[account]
 
-    async def _ask(self, account: str, calls: str, allowances: list[Allowance]) -> Turn:
+    async def _ask(self, account: str, calls: str, allowances: Sequence[Allowance]) -> Turn:
         ended = self._ended.pop(account, [])
         try:
             return await self._ledger.take(account, calls, allowances, ended=ended)
@@ -146,13 +151,45 @@ class Pacing:
             await self._ledger.rest(account, _resting(calls, error), seconds, reason)
 
 
-def _allowances(limits: Sequence[CallLimit], calls: str, priority: Priority) -> list[Allowance]:
+class _Turn(AbstractAsyncContextManager[None]):
+    """One call; a class, as a generator costs several times as much, and every upstream call passes here."""
+
+    __slots__ = ("_account", "_allowances", "_calls", "_pacing", "_priority", "_provider", "_ticket")
+
+    def __init__(
+        self,
+        pacing: Pacing,
+        account: str,
+        allowances: Sequence[Allowance],
+        calls: str,
+        priority: Priority,
+        provider: str,
+    ) -> None:
+        self._pacing = pacing
+        self._account = account
+        self._allowances = allowances
+        self._calls = calls
+        self._priority = priority
+        self._provider = provider
+        self._ticket: int | None = None
+
+    async def __aenter__(self) -> None:
+        self._ticket = await self._pacing.begin(
+            self._account, self._allowances, self._calls, self._priority, self._provider
+        )
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        await self._pacing.end(self._account, self._calls, self._ticket, error)
+
+
+@lru_cache(1024)
+def _allowances(limits: tuple[CallLimit, ...], calls: str, priority: Priority) -> tuple[Allowance, ...]:
     """What the call must fit into; of account-wide limits, which all priorities share, the lower ones leave a part."""
-    return [
+    return tuple(
         Allowance(limit, max(1, limit.count * priority // 100) if limit.calls == EVERY_CALL else limit.count)
         for limit in limits
         if limit.covers(calls)
-    ]
+    )
 
 
 def _resting(calls: str, error: UpstreamError) -> tuple[str, ...]:

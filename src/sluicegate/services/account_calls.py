@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, timedelta
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from sluicegate.core.account_calls import CallDay, CallOutcome, CallSum
 from sluicegate.core.errors import NotFound, SluicegateError
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 
-__all__ = ["AccountCallService", "by_class", "by_day", "together"]
+__all__ = ["AccountCallService", "by_class", "by_day"]
 
 _log: Final = logging.getLogger(__name__)
 _FLUSH_SECONDS: Final = 5.0
@@ -40,10 +41,10 @@ class AccountCallService:
             calls: class of the call.
             outcome: how it ended.
         """
-        try:
-            key = (UUID(account), self._today(), calls, outcome)
-        except ValueError:
+        named = _id_in(account)
+        if named is None:
             return
+        key = (named, self._today(), calls, outcome)
         if len(self._waiting) < _WAITING_MAX or key in self._waiting:
             self._waiting[key] += 1
 
@@ -78,6 +79,14 @@ class AccountCallService:
             found = await tx.account_calls.of_user(user_id, since=span[0])
         return {account: _whole(span, {day.day: day for day in days_of}) for account, days_of in found.items()}
 
+    async def together(self, user_id: UUID, *, days: int) -> list[CallDay]:
+        """The last ``days`` days, today included and the oldest first, of all of a user's accounts."""
+        span = self._span(days)
+        await self._try_to_flush()
+        async with self._transactions() as tx:
+            found = await tx.account_calls.together(user_id, since=span[0])
+        return _whole(span, {day.day: day for day in found})
+
     async def of_account(self, user_id: UUID, account_id: UUID, *, days: int) -> tuple[list[CallDay], list[CallSum]]:
         """The days of one account as in ``of_user``, and what they are made of. Raises NotFound for a foreign one."""
         span = self._span(days)
@@ -107,20 +116,19 @@ class AccountCallService:
         return self._clock.now().astimezone(UTC).date()
 
 
+@lru_cache(4096)
+def _id_in(account: str) -> UUID | None:
+    try:
+        return UUID(account)
+    except ValueError:
+        return None
+
+
 def by_day(span: Sequence[date], sums: Iterable[CallSum]) -> list[CallDay]:
     """What became of the calls on each day of ``span``."""
     found: Counter[tuple[date, CallOutcome]] = Counter()
     for one in sums:
         found[one.day, one.outcome] += one.count
-    return [_day(day, found) for day in span]
-
-
-def together(span: Sequence[date], accounts: Iterable[Sequence[CallDay]]) -> list[CallDay]:
-    """What became of the calls of several accounts on each day of ``span``."""
-    found: Counter[tuple[date, CallOutcome]] = Counter()
-    for days in accounts:
-        for day in days:
-            found.update({(day.day, outcome): getattr(day, str(outcome)) for outcome in CallOutcome})
     return [_day(day, found) for day in span]
 
 
