@@ -1,5 +1,6 @@
 """Every page, full of names as bad as strangers can choose: accessible, light, quiet, and nothing runs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -76,12 +77,16 @@ async def walk(site: Site, opens: Opens, operator: StorageState, crawled: Crawle
 
     Details are open, so that what they hold is looked at too.
     """
-    walk = Walk()
-    async with opens(storage_state=operator) as window:
-        page = await window.new_page()
-        around: dict[str, int] = {}
-        for kind, path in crawled[0].items():
+    walk, around, left = Walk(), dict[str, int](), list(crawled[0].items())
+
+    async def stroll(page: Page) -> None:
+        while left:
+            kind, path = left.pop()
             await _visit(page, site.url + path, kind, walk, around)
+
+    async with opens(storage_state=operator) as window:
+        # Two tabs, each with a process of its own: what takes the time is the looking, not the loading.
+        await asyncio.gather(*[stroll(await window.new_page()) for _ in range(2)])
     async with opens() as window:
         page = await window.new_page()
         for path in ("/app/sign-in", "/app/welcome?token=wrong"):
@@ -92,11 +97,15 @@ async def walk(site: Site, opens: Opens, operator: StorageState, crawled: Crawle
 async def _visit(page: Page, url: str, kind: str, walk: Walk, around: dict[str, int]) -> None:
     """One page; ``around`` is what style and scripts weigh, which a browser keeps from page to page."""
     sent: list[Response] = []
-    page.on("response", sent.append)
+
+    def note(answer: Response) -> None:
+        sent.append(answer)
+
+    page.on("response", note)
     await page.set_viewport_size({"width": 1280, "height": 900})
     await page.emulate_media(color_scheme="light")
     await page.goto(url)
-    page.remove_listener("response", sent.append)
+    page.remove_listener("response", note)
     weights = {one.url: await _weight(one) for one in sent if not one.request.url.endswith("/changes")}
     around |= {address: most for address, weight in weights.items() if (most := max(weight, around.get(address, 0)))
                and "/static/" in address}  # fmt: skip

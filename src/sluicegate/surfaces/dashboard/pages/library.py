@@ -20,6 +20,7 @@ from sluicegate.core.sources import Source
 from sluicegate.services.playback import Viewer
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame, go
+from sluicegate.surfaces.dashboard.provider_titles import provider_titles
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of
 from sluicegate.surfaces.dashboard.turning import place_of, turned
@@ -189,7 +190,16 @@ async def store(request: _Request, services: _Services, job_id: FromPath[UUID]) 
 async def _page(request: _Request, services: _Services, form: Form, place: ListPlace | None = None) -> Response[str]:
     jobs = await services.library.page(session_of(request).user_id, limit=_PAGE + 1, offset=0, place=place)
     shown = turned(jobs, _PAGE, place)
-    return _FRAME.page(request, "library.html", form=form, jobs=shown.rows, tones=TONES, turned=shown, first=not place)
+    return _FRAME.page(
+        request,
+        "library.html",
+        form=form,
+        jobs=shown.rows,
+        tones=TONES,
+        turned=shown,
+        first=not place,
+        title=provider_titles(services.providers),
+    )
 
 
 async def _job_page(
@@ -204,6 +214,7 @@ async def _job_page(
         "job.html",
         form=form,
         job=job,
+        title=provider_titles(services.providers),
         tones=TONES,
         files=files[:_FILES_SHOWN],
         first_file=first_file,
