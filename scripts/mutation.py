@@ -7,6 +7,8 @@
 What is changed: strings (paths, fields, enum words), numbers, truth values, wire names of struct members, error classes
 and members of enums. Sentences for people, docstrings, ``__all__`` and how a dataclass is made are left alone.
 
+A whole run is noted in tests/providers/suite/mutation.json, from which docs/providers.md is made.
+
 The parent imports what is slow and forks a child per change; the child imports the changed module instead of the real
 one and runs the provider's own tests, then the suite, up to the first failure. Nothing on disk is touched.
 """
@@ -19,6 +21,7 @@ import gc
 import importlib
 import importlib.abc
 import importlib.machinery
+import json
 import os
 import re
 import signal
@@ -26,6 +29,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,6 +38,8 @@ PROVIDERS = ROOT / "src" / "sluicegate" / "providers"
 TESTS = ROOT / "tests" / "providers"
 SUITE = TESTS / "suite"
 CASES = SUITE / "cases"
+WHOLE = ["api", "errors"]
+NOTES = SUITE / "mutation.json"
 WANTED = 0.9
 OTHER_ERROR = "LinkExpired"
 """The class that takes the place of another error: a sibling of all, a parent of none."""
@@ -251,7 +257,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = sorted(file.stem for file in CASES.glob("*.py"))
     parser.add_argument("providers", nargs="*", help=f"of {', '.join(known)}; all by default")
-    parser.add_argument("--files", nargs="+", default=["api", "errors"], help="modules to change")
+    parser.add_argument("--files", nargs="+", default=WHOLE, help="modules to change")
     parser.add_argument("--every", type=int, default=1, help="take each n-th change only")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=7200.0, help="stop after this time; what is left is told")
@@ -292,6 +298,9 @@ def _report(found: list[Mutant], chosen: argparse.Namespace) -> int:
         if time.monotonic() - started > chosen.seconds:
             print("The time is over.")
             break
+    else:
+        if chosen.every == 1 and chosen.files == WHOLE:
+            _note(counts)
     for (provider, file), (killed, tried) in sorted(counts.items()):
         print(f"{provider + '/' + file:28} {killed:4} of {tried:4} noticed  {killed / tried:6.1%}")
     killed, tried = (sum(count[part] for count in counts.values()) for part in (0, 1))
@@ -299,6 +308,15 @@ def _report(found: list[Mutant], chosen: argparse.Namespace) -> int:
     if endless:
         print(f"Of those noticed, {endless} never came to an end.")
     return 0 if tried and killed / tried >= WANTED else 1
+
+
+def _note(counts: dict[tuple[str, str], list[int]]) -> None:
+    """Keeps what a whole run found, by provider."""
+    notes = json.loads(NOTES.read_text()) if NOTES.exists() else {}
+    for name in {provider for provider, _ in counts}:
+        noticed, changes = (sum(counts[name, file][part] for file in WHOLE) for part in (0, 1))
+        notes[name] = {"on": datetime.now(UTC).date().isoformat(), "changes": changes, "noticed": noticed}
+    NOTES.write_text(json.dumps(notes, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
