@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from tests.db.samples import a_media_job, a_user
 from tests.media.site import Site
 
 from sluicegate.core.clock import SystemClock
-from sluicegate.core.errors import StorageFull, StorageUnavailable
+from sluicegate.core.errors import NotReady, StorageFull, StorageUnavailable
 from sluicegate.core.media_events import NoMediaEvents
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaState
 from sluicegate.core.media_targets import LocalTargets
@@ -125,3 +125,27 @@ async def test_a_job_without_a_place_is_left_alone(transactions: Transactions, t
     async with running(transactions, tmp_path, MemoryStorage()) as media:
         await media.run(job.id)
     assert (await found(transactions, job.id)).state is MediaState.PENDING
+
+
+@pytest.mark.parametrize("patient", [True, False])
+async def test_a_broadcast_to_come_is_waited_for_when_asked(
+    transactions: Transactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patient: bool
+):
+    async def to_come(*_: object) -> None:
+        raise NotReady("It begins later.", retry_after=120.0)
+
+    monkeypatch.setattr("sluicegate.media.workshop.extract", to_come)
+    with Site.running() as site:
+        page = site.page("/live", "<p>soon</p>")
+        job = await admitted(transactions, page, options=MediaOptions(wait_for_video=patient))
+        async with running(transactions, tmp_path, MemoryStorage()) as media:
+            before = datetime.now(UTC)
+            await media.run(job.id)
+    after = await found(transactions, job.id)
+    if patient:
+        assert (after.state, after.waiting, after.attempts) == (MediaState.PROCESSING, "It begins later.", 0)
+        assert after.not_before is not None
+        assert after.not_before - before >= timedelta(seconds=120)
+    else:
+        assert (after.state, after.waiting) == (MediaState.WARNING, None)
+        assert "wait_for_video" in (after.error or "")

@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from tests.services.receiver import Receiver
 
 from sluicegate.core.errors import IllegalMove, InvalidInput, NotFound, QuotaExceeded
+from sluicegate.core.media_batches import BatchCounts, BatchState, MediaBatch
 from sluicegate.core.media_events import ProgressStage
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.users import User
@@ -103,6 +104,22 @@ async def world(database: Database, vault: AesVault) -> AsyncIterator[World]:
         posts = WebhookPosts(http, seconds=1.0)
         delivery = WebhookDelivery(transactions, vault, posts, webhooks.secret, clock, jitter=lambda: 0.0)
         yield World(database, clock, webhooks, delivery, MediaWebhooks(outbox), receiver, user, stranger)
+
+
+async def test_a_batch_that_is_over_is_told_as_the_contract_says(world: World):
+    batch = MediaBatch(
+        uuid4(), world.user, BatchState.FINISHED, 142, world.clock.now(), "https://feeds.example/show",
+        folder="my-podcast", webhook_url=world.receiver.url + "/batch",
+    )  # fmt: skip
+    async with world.database.transactions() as tx:
+        await world.events.batch_ended(tx, batch, BatchCounts(140, 2))
+        await world.events.batch_ended(tx, replace(batch, webhook_url=None), BatchCounts(140, 2))
+    await world.deliver()
+    ((_, body),) = world.receiver.at("/batch")
+    assert json.loads(body) == {
+        "type": "batch_completed", "batch_id": str(batch.id), "show_url": "https://feeds.example/show",
+        "folder": "my-podcast", "completed": 140, "failed": 2, "total": 142,
+    }  # fmt: skip
 
 
 async def test_a_completed_job_is_told_as_the_contract_says(world: World):

@@ -1,8 +1,7 @@
 """Extraction children that are started ahead of time: loading the page readers takes longer than most pages.
 
 They wait for their orders with everything loaded, unconfined but idle and without input of strangers; an order confines
-them. There are two, because a request that looks whether a page is a collection is followed by the job itself. After a
-quiet minute they go.
+them. Each one that is taken is replaced. After a quiet minute they go.
 """
 
 import asyncio
@@ -19,14 +18,19 @@ from sluicegate.media.child import end_child, start_child
 __all__ = ["Spares"]
 
 _IDLE_SECONDS: Final = 60.0
-_SPARES: Final = 2
 
 
 class Spares:
-    """Hands out started children of one command; the first ones are started when one is asked for."""
+    """Hands out started children of one command; the first ones are started when one is asked for.
 
-    def __init__(self, command: Sequence[str]) -> None:
+    Args:
+        command: starts one.
+        ahead: how many wait.
+    """
+
+    def __init__(self, command: Sequence[str], ahead: int = 1) -> None:
         self._command = command
+        self._ahead = ahead
         self._waiting: deque[asyncio.Task[asyncio.subprocess.Process]] = deque()
         self._going: set[asyncio.Task[None]] = set()
         self._clock: asyncio.TimerHandle | None = None
@@ -52,7 +56,7 @@ class Spares:
             await asyncio.wait(self._going)
 
     def _prepare(self) -> None:
-        while len(self._waiting) < _SPARES:
+        while len(self._waiting) < self._ahead:
             self._waiting.append(asyncio.create_task(self._start()))
         if self._clock is not None:
             self._clock.cancel()

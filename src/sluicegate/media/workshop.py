@@ -96,7 +96,8 @@ class Workshop:
         lease: the way out for the children that read pages.
         limits: what one job may use.
         direct: reads plain files; None leaves them to the children as well.
-        spares: children that were started ahead of time; its owner closes it.
+        spares: children that were started ahead of time to read pages; its owner closes it.
+        loaded: the same for pages that were read a moment ago: they need not know any page.
         ffmpeg: the program; by default the wheel's, or the system's where the wheel has none.
     """
 
@@ -108,10 +109,12 @@ class Workshop:
         limits: WorkshopLimits | None = None,
         direct: DirectReader | None = None,
         spares: Spares | None = None,
+        loaded: Spares | None = None,
         ffmpeg: Path | None = None,
     ) -> None:
         self._direct = direct
         self._spares = spares
+        self._loaded = loaded
         self._readings = Readings()
         self._rooms = WorkRooms(root)
         self._root = root
@@ -260,7 +263,7 @@ class Workshop:
                 reading=reading,
             )
             try:
-                await extract(order, limits, extraction, self._spares)
+                await extract(order, limits, extraction, self._spares if reading is None else self._loaded)
             except NotReady as error:
                 if options.wait_for_video:
                     raise

@@ -63,8 +63,8 @@ async def media_parts(
     from sluicegate.media.spares import Spares
     from sluicegate.media.workshop import Workshop, WorkshopLimits
 
-    spares = Spares(extractor_command(ahead=True))
-    async with ForwardProxy(http.egress) as proxy, contextlib.aclosing(spares):
+    spares, loaded = Spares(extractor_command(ahead=True)), Spares(extractor_command())
+    async with ForwardProxy(http.egress) as proxy, contextlib.aclosing(spares), contextlib.aclosing(loaded):
         seconds = settings.media_hours_max * 3600
         limits = WorkshopLimits(
             media_bytes=int(settings.download_max_gib * _GIB),
@@ -73,7 +73,12 @@ async def media_parts(
             entries=settings.media_entries_max,
         )
         workshop = Workshop(
-            settings.data_dir / "media", proxy.lease, limits=limits, direct=DirectReader(http), spares=spares
+            settings.data_dir / "media",
+            proxy.lease,
+            limits=limits,
+            direct=DirectReader(http),
+            spares=spares,
+            loaded=loaded,
         )
         settling = MediaSettling(events, clock)
         cores = os.cpu_count() or 1

@@ -1,11 +1,14 @@
 """``/metadata``, ``/usage`` with its quota, and the dashboard's feed (sheet, sections 8, 10 and 13)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 from tests.media.site import Site
 from tests.surfaces.media_jobs.conftest import Person, World
 
+from sluicegate.core.media_jobs import MediaState
 from sluicegate.core.users import UserLimits
 
 GIB = 1 << 30
@@ -105,3 +108,14 @@ async def test_the_dashboard(person: Person, site: Site, clip: Path):
     assert len(days) == 7
     today = next(day for day in days if day["date"] == datetime.now(UTC).date().isoformat())
     assert (today["completed"], today["failed"]) == (1, 1)
+
+
+async def test_the_dashboard_names_no_program_of_ours(world: World, person: Person):
+    bulk = {"jobs": [{"url": "https://x.example/v.mp4"}], "paused": True}
+    job_id = (await person.call("POST", "/jobs/bulk", bulk))["job_ids"][0]
+    async with world.transactions() as tx:
+        job = await tx.media_jobs.get(UUID(job_id), lock=True)
+        words = "yt-dlp, YT-DLP or yt_dlp could not read the page."
+        await tx.media_jobs.update(replace(job, state=MediaState.FAILED, error=words, error_code="extraction_failed"))
+    (row,) = (await person.call("GET", "/dashboard/jobs?status=failed"))["jobs"]
+    assert row["error"] == "downloader, downloader or downloader could not read the page."

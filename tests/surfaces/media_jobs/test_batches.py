@@ -118,3 +118,10 @@ async def test_a_hundred_jobs_are_accepted_at_once(person: Person):
     assert time.monotonic() - began < 30
     assert made["total_jobs"] == 100
     assert len(set(made["job_ids"])) == 100
+
+
+async def test_an_expansion_that_takes_too_long_is_a_504(person: Person, site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sluicegate.services.media_pages._EXPANSION_SECONDS", 0.001)
+    answer = await person.call("POST", "/jobs", {"url": site.page("/list", "<p>many</p>")}, status=504)
+    assert "took too long" in answer["error"]
+    assert (await person.call("GET", "/jobs"))["total"] == 0

@@ -2,14 +2,12 @@
 
 # ruff: noqa: ANN401  (yt-dlp has no types)
 
-import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 import yt_dlp.globals
 from yt_dlp.extractor import gen_extractor_classes
-from yt_dlp.utils import YoutubeDLError
 from yt_dlp.YoutubeDL import YoutubeDL
 
 from sluicegate.core.errors import ExtractionFailed, MediaProtected, NoMedia
@@ -112,16 +110,14 @@ class PageReader(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
 
 
 def prepare(order: Order) -> None:
-    """Does ahead of time what the first page would wait for: two thousand readers are loaded, their patterns compiled.
+    """Does ahead of time what every page would wait for: the patterns of two thousand readers are compiled.
 
-    An empty page is shown to all of them; ``order`` is one that is never carried out.
+    ``order`` is one that is never carried out. What only an unknown page needs, the code of all readers, is loaded when
+    one comes: most media are a known page or a playlist, and it costs as much again.
     """
-    with PageReader(order) as reader, contextlib.suppress(YoutubeDLError):  # there is nothing on the page
+    with PageReader(order):
         for kind in gen_extractor_classes():
             kind.suitable(order.url)
-        everything = reader.get_info_extractor("Generic")
-        # There is no public way that asks no server.
-        everything._extract_embeds(order.url, "<html></html>", info_dict={"id": "0", "title": "x"})  # noqa: SLF001 - see above
 
 
 def chosen_formats(info: dict[str, Any]) -> list[dict[str, Any]]:

@@ -32,7 +32,8 @@ AUDIO_CODECS: Final = ("copy", "aac", "opus", "mp3")
 BITRATES: Final = ("64k", "128k", "192k", "256k", "320k")
 PRESETS: Final = ("highest", "high", "medium", "low", "lowest")
 RESOLUTIONS: Final = ("best", "2160", "1440", "1080", "720", "480", "360")
-_CLOCK: Final = re.compile(r"(?:(?:(\d{1,3}):)?([0-5]?\d):)?(\d{1,6}(?:\.\d{1,3})?)")
+_CLOCK: Final = re.compile(r"(?:(\d{1,3}):([0-5]?\d)|(\d{1,4})):([0-5]?\d(?:\.\d{1,3})?)", re.ASCII)
+_PLAIN: Final = re.compile(r"\d{1,6}(?:\.\d{1,3})?", re.ASCII)
 FOLDER_MAX: Final = 200
 FILENAME_MAX: Final = 255
 CRF_MAX: Final = 51
@@ -143,8 +144,11 @@ def _seconds(field: str, text: str | None) -> float | None:
     """``HH:MM:SS``, ``MM:SS`` or plain seconds."""
     if text is None:
         return None
-    match = _CLOCK.fullmatch(text.strip())
+    text = text.strip()
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    match = _CLOCK.fullmatch(text)
     if match is None:
         raise InvalidInput(f"{field} must be HH:MM:SS, MM:SS or seconds", field=field)
-    hours, minutes, seconds = match.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+    hours, minutes, only_minutes, seconds = match.groups()
+    return int(hours or 0) * 3600 + int(minutes or only_minutes) * 60 + float(seconds)
