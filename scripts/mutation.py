@@ -10,7 +10,8 @@ and members of enums. Sentences for people, docstrings, ``__all__`` and how a da
 A whole run is noted in tests/providers/suite/mutation.json, from which docs/providers.md is made.
 
 The parent imports what is slow and forks a child per change; the child imports the changed module instead of the real
-one and runs the provider's own tests, then the suite, up to the first failure. Nothing on disk is touched.
+one and runs the provider's own tests and the suite up to the first failure, what is slow only for changes that the rest
+lets through. Nothing on disk is touched.
 """
 
 import argparse
@@ -38,6 +39,7 @@ PROVIDERS = ROOT / "src" / "sluicegate" / "providers"
 TESTS = ROOT / "tests" / "providers"
 SUITE = TESTS / "suite"
 CASES = SUITE / "cases"
+SLOW = ("test_bodies", "test_faults")
 WHOLE = ["api", "errors"]
 NOTES = SUITE / "mutation.json"
 WANTED = 0.9
@@ -207,7 +209,6 @@ def _child(mutant: Mutant | None, provider: str, tests: list[Path]) -> NoReturn:
     # The fixtures of all other areas stay out: loading the whole house takes longer than most of these tests.
     options = ["-x", "-q", "--no-header", "--timeout=120", f"--confcutdir={TESTS}"]
     options += ["-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin", "-p", "pytest_timeout"]
-    options.append(f"--ignore={SUITE / 'test_report.py'}")  # it is about all providers together
     code = 99
     with contextlib.suppress(BaseException):
         code = int(pytest.main([*options, *map(str, tests)]))
@@ -217,27 +218,33 @@ def _child(mutant: Mutant | None, provider: str, tests: list[Path]) -> NoReturn:
 def run(found: list[Mutant | None], providers: list[str], jobs: int, patience: float) -> Iterator[tuple[int, int]]:
     """Runs each in a child, ``jobs`` at a time; gives position and exit code (-1 for one that never ended).
 
-    The provider's own tests come first, being quicker; the suite only for what they let through. What the suite alone
-    notices must be noticed twice: on a busy machine one of its time-outs may come by itself.
+    What the slow part of the suite alone notices must be noticed twice: on a busy machine one of its time-outs may come
+    by itself.
     """
-    waiting = [(at, "own") for at in reversed(range(len(found)))]
+    waiting = [(at, "first") for at in reversed(range(len(found)))]
     running: dict[int, tuple[int, str, float]] = {}
     while waiting or running:
         while waiting and len(running) < jobs:
             at, phase = waiting.pop()
-            tests = [TESTS / providers[at]] if phase == "own" else [SUITE, *TESTS.glob("test_*.py")]
+            tests = _quick(providers[at]) if phase == "first" else [SUITE / f"{name}.py" for name in SLOW]
             pid = os.fork()
             if pid == 0:
                 _child(found[at], providers[at], tests)
             running[pid] = (at, phase, time.monotonic())
         for at, phase, code in _ended(running, patience):
-            if phase == "own" and code == 0:
-                waiting.append((at, "suite"))
-            elif phase == "suite" and code != 0:
+            if phase == "first" and code == 0:
+                waiting.append((at, "slow"))
+            elif phase == "slow" and code != 0:
                 waiting.append((at, "again"))
             else:
                 yield at, code
         time.sleep(0.02)
+
+
+def _quick(provider: str) -> list[Path]:
+    left_out = (*SLOW, "test_report")  # the report is about all providers together
+    suite = [path for path in sorted(SUITE.glob("test_*.py")) if path.stem not in left_out]
+    return [TESTS / provider, *suite, *sorted(TESTS.glob("test_*.py"))]
 
 
 def _ended(running: dict[int, tuple[int, str, float]], patience: float) -> Iterator[tuple[int, str, int]]:

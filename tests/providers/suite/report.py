@@ -108,9 +108,9 @@ What the provider suite found at its last run on the sandbox: passed cases, or w
 
 ## How sharp the checks are
 
-`make mutation` changes one word of an adapter's `api.py` or `errors.py` at a time (a path, a field, a number, a state, an
-error) and looks whether its tests notice. What they let through is mostly a bound that nothing reaches, such as how much of
-a foreign code is shown.
+`make mutation` changes one word of an adapter's `api.py` or `errors.py` at a time (a path, a field, a number, a
+state, an error) and looks whether its tests notice. What they let through is mostly a bound that nothing reaches, such
+as how much of a foreign code is shown.
 
 {sharpness_table()}
 """
