@@ -141,15 +141,27 @@ class _Recent(Generic[T]):
 
     def __init__(self) -> None:
         self._entries: OrderedDict[bytes, tuple[float, T]] = OrderedDict()
+        self._looking: set[bytes] = set()
         self._generation = 0
 
     async def get(self, key: bytes, look_up: Callable[[], Awaitable[T | None]]) -> T | None:
-        """The remembered value, or a new one; None is not remembered."""
+        """The remembered value, or a new one; None is not remembered.
+
+        While one caller looks a known value up again the others are given what is remembered, for as long again at
+        most: a busy add-on must not send a crowd to the database every few seconds.
+        """
         at, value = self._entries.get(key, (0.0, None))
-        if value is not None and time.monotonic() - at < _FRESH_SECONDS:
+        age = time.monotonic() - at
+        if value is not None and (age < _FRESH_SECONDS or (key in self._looking and age < 2 * _FRESH_SECONDS)):
             return value
         generation = self._generation
-        found = await look_up()
+        self._looking.add(key)
+        try:
+            found = await look_up()
+        finally:
+            self._looking.discard(key)
+        if found is None:
+            self._entries.pop(key, None)
         # What was looked up while a change was told may be older than the change.
         if found is not None and generation == self._generation:
             self._entries[key] = (time.monotonic(), found)

@@ -1,5 +1,6 @@
 """ASGI in the few shapes that our raw applications use (https://asgi.readthedocs.io)."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -10,6 +11,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_KEPT: Final = "sluicegate.headers"
+"""Where a scope keeps its headers by name, together with the list they were taken from."""
 
 ZERO_COPY: Final = "http.response.zerocopysend"
 """ASGI extension: the server sends a span of an open file itself (``file``, ``offset``, ``count``, ``more_body``)."""
@@ -23,4 +27,11 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 def header_lines(scope: Scope, name: bytes) -> list[str]:
     """All values of a request header, in order; ``name`` is lower-case, as ASGI delivers them."""
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    kept = scope.get(_KEPT)
+    if kept is None or kept[0] is not scope["headers"]:
+        # Sorted once: a gateway call alone asks for ten headers.
+        found: defaultdict[bytes, list[str]] = defaultdict(list)
+        for key, value in scope["headers"]:
+            found[key].append(value.decode("latin-1"))
+        kept = scope[_KEPT] = (scope["headers"], dict(found))
+    return list(kept[1].get(name, ()))

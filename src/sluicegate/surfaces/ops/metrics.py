@@ -44,7 +44,11 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._open = Gauge("sluicegate_http_open_requests", "Requests being answered now.", registry=self.registry)
+        self._being_answered = 0
+        answering = Gauge("sluicegate_http_open_requests", "Requests being answered now.", registry=self.registry)
+        answering.set_function(lambda: self._being_answered)
+        # Finding a series by its labels costs as much as the rest of the counting.
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def measuring(self, app: Application) -> Application:
         """``app``, measured. Wraps the whole application, so that unknown paths count as well."""
@@ -53,8 +57,11 @@ class Metrics:
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return
-            with self._open.track_inprogress():
+            self._being_answered += 1
+            try:
                 await app(scope, receive, _Watched(self, scope, send))
+            finally:
+                self._being_answered -= 1
 
         return measured
 
@@ -63,8 +70,12 @@ class Metrics:
         known = scope["method"] in _METHODS
         method = scope["method"] if known else "other"
         route = scope.get("path_template") or "unmatched"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        series = self._series.get((method, route, status))
+        if series is None:
+            series = self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+            self._series[method, route, status] = series
+        series[0].inc()
+        series[1].observe(seconds)
 
 
 class _Watched:
