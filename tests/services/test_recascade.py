@@ -383,6 +383,7 @@ async def test_a_slot_that_becomes_free_places_the_job_that_waited_longest_at_on
         job = await wide.house.job(user, f"{number:040x}")
         assert await wide.cascade.place(job.id, engines=False) == 300.0
         waiting.append(job)
+        wide.clock.ahead += 1
     async with wide.house.database._engine.begin() as connection:
         # As the worker puts them back: to be run again in five minutes.
         await connection.exec_driver_sql("UPDATE tasks.pgqueuer SET execute_after = now() + interval '300 s'")
