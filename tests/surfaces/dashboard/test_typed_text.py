@@ -205,6 +205,10 @@ async def test_what_is_carried_through_the_sign_in_goes_to_our_own_pages(leaver:
 async def test_a_large_body_of_a_stranger_is_not_read(leaver: Person):
     answer = await leaver.client.post("/app/library", data={"source": "x" * 300_000}, headers=ours(leaver))
     assert answer.status_code == 303
+    for path in ("/app/sign-in", "/app/welcome", "/app/sign-in/passkey"):
+        answer = await leaver.client.post(path, data={"name": "x" * 1_100_000}, headers=ours(leaver))
+        assert answer.status_code == 413, path
+        assert "too large for one form" in answer.text
 
 
 def test_every_field_for_secrets_is_known():

@@ -11,7 +11,10 @@ from sluicegate.surfaces.dashboard.kept_forms import KeptForm, resume_page
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import cookie, safe_next
 
-__all__ = ["enter_with", "peer_of"]
+__all__ = ["STRANGERS_BODY_MAX", "enter_with", "peer_of"]
+
+STRANGERS_BODY_MAX: Final = 1 << 20
+"""Bytes that somebody may send who is not signed in: what was typed before, with every sign escaped."""
 
 _DAYS: Final = 30 * 24 * 3600
 _Request = Request[Any, Any, Any]

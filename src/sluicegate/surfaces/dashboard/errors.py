@@ -34,7 +34,7 @@ _STATUSES: Final[dict[type[SluicegateError], int]] = {
 _WORDS: Final = {
     404: "There is no such page.",
     405: "There is no such page.",
-    413: "What was sent is too large for one form: at most 12 MiB. Nothing was done with it.",
+    413: "What was sent is too large for one form. Nothing was done with it; go back, and send less at a time.",
 }
 _TITLES: Final = {
     400: "That did not work",

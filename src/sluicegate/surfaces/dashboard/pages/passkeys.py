@@ -12,7 +12,7 @@ from litestar.response import Redirect
 
 from sluicegate.core.errors import AccessDenied, InvalidInput, RateLimited, SluicegateError
 from sluicegate.core.passkeys import RelyingParty
-from sluicegate.surfaces.dashboard.entering import enter_with, peer_of
+from sluicegate.surfaces.dashboard.entering import STRANGERS_BODY_MAX, enter_with, peer_of
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import go
 from sluicegate.surfaces.dashboard.pages import security, sign_in
@@ -33,7 +33,7 @@ _ANSWER: Final = "passkey_answer"
 _ANSWER_MAX: Final = 16 * 1024
 
 
-@post("/sign-in/passkey/options", status_code=200)
+@post("/sign-in/passkey/options", status_code=200, request_max_body_size=STRANGERS_BODY_MAX)
 async def ask(request: _Request, services: _Services) -> Response[dict[str, Any]]:
     """What the browser asks its devices, bound to this browser by a cookie of five minutes."""
     check_same_origin(request)
@@ -47,7 +47,7 @@ async def ask(request: _Request, services: _Services) -> Response[dict[str, Any]
     return answer
 
 
-@post("/sign-in/passkey")
+@post("/sign-in/passkey", request_max_body_size=STRANGERS_BODY_MAX)
 async def enter(request: _Request, services: _Services) -> Response[str]:
     """Starts a session for the owner of the passkey that has answered."""
     check_same_origin(request)

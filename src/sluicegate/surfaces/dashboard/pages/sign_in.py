@@ -10,7 +10,7 @@ from litestar.response import Redirect
 from sluicegate.core.errors import AccessDenied, InvalidInput, NotFound, RateLimited, SluicegateError
 from sluicegate.core.sign_in import Session
 from sluicegate.core.users import User
-from sluicegate.surfaces.dashboard.entering import enter_with, peer_of
+from sluicegate.surfaces.dashboard.entering import STRANGERS_BODY_MAX, enter_with, peer_of
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import THEME_COOKIE, go, theme_of
 from sluicegate.surfaces.dashboard.kept_forms import KeptForm
@@ -36,7 +36,7 @@ async def ask(
     return await sign_in_page(request, services, Form({"next": next_}))
 
 
-@post("/sign-in")
+@post("/sign-in", request_max_body_size=STRANGERS_BODY_MAX)
 async def enter(request: _Request, services: _Services) -> Response[str]:
     """Starts a session."""
     check_same_origin(request)
@@ -69,7 +69,7 @@ async def welcome(
     return _welcome_page(request, Form(), token, user)
 
 
-@post("/welcome")
+@post("/welcome", request_max_body_size=STRANGERS_BODY_MAX)
 async def begin(request: _Request, services: _Services) -> Response[str]:
     """Sets the password of an invitation and signs in."""
     check_same_origin(request)
