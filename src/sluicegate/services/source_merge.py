@@ -20,15 +20,24 @@ async def merge_source(tx: UnitOfWork, job_id: UUID, source: Source) -> None:
     """Adds what ``source`` knows to the job's own; a job at our engine is introduced to new trackers and peers."""
     if not isinstance(source, Magnet | TorrentFile):
         return
+    if await _news(tx, job_id, source) is None:
+        return  # most repeats know nothing new, and do not wait for whoever writes the job at this moment
     job = await tx.jobs.get(job_id, lock=True)
-    known = await tx.jobs.source(job_id)
-    if job.state.over or not isinstance(known, Magnet):
-        return
-    if (merged := _merged(known, source)) == known:
+    merged = await _news(tx, job_id, source)
+    if job.state.over or merged is None:
         return
     await tx.jobs.resource(job_id, render_magnet(merged))
     if job.provider in LOCAL_PROVIDERS:
         await tx.tasks.add(Task(ENGINE_INTRODUCE, str(job_id)))
+
+
+async def _news(tx: UnitOfWork, job_id: UUID, more: Magnet | TorrentFile) -> Magnet | None:
+    """The job's source with what ``more`` adds to it; None when that is nothing."""
+    known = await tx.jobs.source(job_id)
+    if not isinstance(known, Magnet):
+        return None
+    merged = _merged(known, more)
+    return None if merged == known else merged
 
 
 def _merged(known: Magnet, more: Magnet | TorrentFile) -> Magnet:
