@@ -149,6 +149,7 @@ class CloudSuite(StorageSuite):
         state = await notes.load()
         assert state is not None
         assert state.upload_id
+        await front.settled()  # a part that was on its way may still arrive
         with pytest.raises(ObjectMissing):
             await cloud.open().stat("r")
         before = len(front.seen)

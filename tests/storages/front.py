@@ -33,8 +33,23 @@ class Front:
     spoil: Callable[[web.Request, bytes], bytes] = lambda _, body: body
     taken: int = 0
     seen: list[tuple[str, str]] = field(default_factory=list)
+    _at_work: int = 0
+
+    async def settled(self) -> None:
+        """Waits until the real server has answered everything, also what nobody waits for any more."""
+        async with asyncio.timeout(60):
+            while self._at_work:
+                await asyncio.sleep(0.02)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Passes a request on, or not."""
+        self._at_work += 1
+        try:
+            return await self._handle(request)
+        finally:
+            self._at_work -= 1
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append((request.method, request.raw_path))
         refusal = self.refuse(request)
         if refusal is not None:
