@@ -8,6 +8,13 @@ __all__ = ["provider_titles"]
 
 
 def provider_titles(providers: Providers) -> Callable[[str], str]:
-    """``Real-Debrid`` for ``realdebrid``; names that are no provider's stay as they are."""
-    known = frozenset(providers.names())
-    return lambda name: providers.manifest(name).title if name in known else name
+    """``Real-Debrid`` for ``realdebrid``, this server for its own engines; other names stay as they are."""
+    local = frozenset(providers.local_names())
+    remote = frozenset(providers.names()) - local
+
+    def title(name: str) -> str:
+        if name in local:
+            return f"this server ({name})"
+        return providers.manifest(name).title if name in remote else name
+
+    return title
