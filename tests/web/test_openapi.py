@@ -10,7 +10,7 @@ from litestar.openapi import OpenAPIConfig
 from tests.web.serving import Running, running
 
 from sluicegate.core.errors import NotFound
-from sluicegate.web.openapi import SurfaceDocument, docs_router, surface_document
+from sluicegate.web.openapi import SurfaceDocument, docs_router, shortcut, surface_document
 
 
 @dataclass
@@ -53,7 +53,7 @@ SURFACES = (
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
     app = Litestar(
-        [Router("/", route_handlers=[films, tracks, extra]), docs_router(SURFACES)],
+        [Router("/", route_handlers=[films, tracks, extra]), docs_router(SURFACES), shortcut("/swagger", "films")],
         openapi_config=OpenAPIConfig("All", "1.2.3", path="/openapi"),
         exception_handlers={NotFound: lambda _, __: Response("", status_code=404)},
         logging_config=None,
@@ -145,3 +145,8 @@ def test_prefixes_are_whole_segments() -> None:
 def test_a_document_without_components() -> None:
     whole = {"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": {"/a": {"get": {}}}}
     assert "components" not in surface_document(whole, SurfaceDocument("a", "A", ("/a",)))
+
+
+def test_an_address_of_a_contract_leads_to_its_page(server: Running) -> None:
+    response, _ = server.get("/swagger")
+    assert (response.status, response.headers["Location"]) == (302, "/docs/films")

@@ -228,6 +228,10 @@ class StreamFacts(Protocol):
         """Codec of the sound."""
 
     @property
+    def duration(self) -> float | None:
+        """Seconds."""
+
+    @property
     def width(self) -> int | None:
         """Pixels."""
 

@@ -9,6 +9,11 @@ __all__ = ["HeadStreams", "streams_of"]
 _STSD: Final = re.compile(rb"stsd.{8}.{4}(?P<kind>[\x21-\x7e]{4})", re.DOTALL)
 """ISO/IEC 14496-12, section 8.5.2: the sample description box, its first entry and that entry's four-letter name."""
 
+_MVHD: Final = re.compile(
+    rb"mvhd(?:\x00.{11}(?P<scale>.{4})(?P<length>.{4})|\x01.{19}(?P<scale_1>.{4})(?P<length_1>.{8}))", re.DOTALL
+)
+"""Section 8.2.2: the movie header box; its duration is in units of its time scale."""
+
 _PICTURES: Final = {b"avc1", b"avc3", b"hev1", b"hvc1", b"av01", b"vp09", b"vp08", b"mp4v"}
 _SOUNDS: Final = {b"mp4a", b"Opus", b"ac-3", b"ec-3", b"fLaC", b"alac", b".mp3"}
 _SIZE_AT: Final = 24
@@ -32,12 +37,13 @@ _AUDIO_ALONE: Final = {"mp3": "mp3", "ogg": None, "flac": "flac", "aac": "mp4a",
 
 @dataclass(frozen=True, slots=True)
 class HeadStreams:
-    """Codecs as containers spell them and the picture's size, each None where the first bytes do not tell."""
+    """Codecs as containers spell them, the picture's size and the seconds, each None where the bytes do not tell."""
 
     video: str | None = None
     audio: str | None = None
     width: int | None = None
     height: int | None = None
+    duration: float | None = None
 
 
 def streams_of(container: str, head: bytes) -> HeadStreams:
@@ -64,4 +70,15 @@ def _iso(head: bytes) -> HeadStreams:
                 width, height = int.from_bytes(size[:2], "big"), int.from_bytes(size[2:], "big")
         elif kind in _SOUNDS and audio is None:
             audio = kind.decode().strip(".").lower() if kind != b"mp4a" else "mp4a"
-    return HeadStreams(video, audio, width or None, height or None)
+    return HeadStreams(video, audio, width or None, height or None, _seconds(head))
+
+
+def _seconds(head: bytes) -> float | None:
+    """Zero and all ones stand for "not known", as in fragmented files."""
+    match = _MVHD.search(head)
+    if match is None:
+        return None
+    scale = int.from_bytes(match["scale"] or match["scale_1"], "big")
+    raw = match["length"] or match["length_1"]
+    length = int.from_bytes(raw, "big")
+    return round(length / scale, 3) if scale and length and raw != b"\xff" * len(raw) else None

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from sluicegate.core.blocklist import OPEN_GATE, ContentGate
-from sluicegate.core.errors import DeadlineExceeded, SluicegateError
+from sluicegate.core.errors import DeadlineExceeded, SluicegateError, UnsafeSource
 from sluicegate.core.media import MediaEntry, MediaFacts, MediaWorkshop
 from sluicegate.services.fair_slots import FairSlots
 
@@ -39,7 +39,7 @@ class MediaPageService:
             SluicegateError: as listed at ``MediaWorkshop``.
         """
         await self._gate.check_link(url)
-        return await self._probe(user_id, url, _METADATA_SECONDS)
+        return await self._plain(url) or await self._probe(user_id, url, _METADATA_SECONDS)
 
     async def entries(self, user_id: UUID, url: str) -> tuple[MediaEntry, ...]:
         """The items of a collection, up to the workshop's limit; empty when it is none.
@@ -59,6 +59,25 @@ class MediaPageService:
             raise
         except SluicegateError:
             return ()
+
+    async def _plain(self, url: str) -> MediaFacts | None:
+        """What the first bytes of a plain file tell, for which no child process is needed."""
+        try:
+            async with self._workshop.open_direct(url) as direct:
+                if direct is None:
+                    return None
+                streams = direct.streams
+                return MediaFacts(
+                    title=direct.name or None,
+                    extractor="generic",
+                    duration=streams.duration,
+                    width=streams.width,
+                    height=streams.height,
+                    filesize_approx=direct.file.size,
+                    direct=direct.file,
+                )
+        except UnsafeSource:
+            return None  # too large to be fetched, which nobody has asked for
 
     async def _probe(self, user_id: UUID, url: str, seconds: float) -> MediaFacts:
         try:

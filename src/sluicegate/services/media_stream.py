@@ -41,6 +41,20 @@ class _MemoryLog:
         self.state = state
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A file that was stored.
+
+    Attributes:
+        retries: how many times the storage had to be asked again.
+        download_ms: how long it took to fetch it; None when it was stored at the same time.
+    """
+
+    stored: StoredObject
+    retries: int = 0
+    download_ms: int | None = None
+
+
 class MediaStream:
     """Stores files that are what was asked for already."""
 
@@ -72,15 +86,16 @@ class MediaStream:
             job, title, job.options.container, version=direct.version, size=direct.file.size
         )
         async with self._progress.step(job.id, MediaStep.DOWNLOADING) as meter:
-            stored, retries = await self._send(job, key, direct, meter)
+            sent = await self._send(job, key, direct, meter)
         crash_point(CrashPoint.KEPT)
-        total_ms = round((self._clock.monotonic() - began) * 1000)
-        # The two sides take turns waiting for each other; what was not spent on the host was spent on the storage.
-        download_ms = min(round(direct.waited * 1000), total_ms)
+        total_ms = self._since(began)
+        # On the way to a bucket both sides wait for each other: what was not spent on the host, the storage took.
+        download_ms = round(direct.waited * 1000) if sent.download_ms is None else sent.download_ms
+        download_ms = min(download_ms, total_ms)
         await self._records.complete(
             job.id,
             title=title,
-            file_size=stored.size,
+            file_size=sent.stored.size,
             download_bytes=direct.received,
             download_duration_ms=download_ms,
             upload_duration_ms=total_ms - download_ms,
@@ -89,17 +104,17 @@ class MediaStream:
             precheck_duration_ms=(job.result.precheck_duration_ms or 0) + looked_ms,
             download_strategy="direct",
             download_retries=job.result.download_retries + direct.retries,
-            upload_retries=job.result.upload_retries + retries,
+            upload_retries=job.result.upload_retries + sent.retries,
             native_video_codec=direct.streams.video,
             native_audio_codec=direct.streams.audio,
             actual_quality=_quality(direct),
         )
 
-    async def _send(self, job: MediaJob, key: str, direct: DirectBytes, meter: Meter) -> tuple[StoredObject, int]:
+    async def _send(self, job: MediaJob, key: str, direct: DirectBytes, meter: Meter) -> _Sent:
         storage = self._storages.get(job.storage or LOCAL_STORAGE)
         if job.stored_key == key and (kept := await _kept(storage, key)) and kept.size == direct.file.size:
             # An earlier run has died between the last byte and the verdict.
-            return kept, 0
+            return _Sent(kept)
         if job.storage in {None, LOCAL_STORAGE}:
             return await self._save(job, key, direct, meter)
         log = _MemoryLog()
@@ -116,20 +131,26 @@ class MediaStream:
                 yield chunk
 
         # What arrived stays after an error: the job's next try goes on with it, and the sweep drops it when none comes.
-        return await patiently(lambda: storage.send(key, bytes_from, size=direct.file.size, log=log))
+        return _Sent(*await patiently(lambda: storage.send(key, bytes_from, size=direct.file.size, log=log)))
 
-    async def _save(self, job: MediaJob, key: str, direct: DirectBytes, meter: Meter) -> tuple[StoredObject, int]:
+    async def _save(self, job: MediaJob, key: str, direct: DirectBytes, meter: Meter) -> _Sent:
         """By way of the job's folder, which outlives a crash and is emptied with the job, then moved."""
         self._workshop.check_room(None)
+        began = self._clock.monotonic()
         path = await self._workshop.keep(direct, self._workshop.folder(job.id), on_progress=meter.note)
+        fetched_ms = self._since(began)
         storage = self._storages.get(LOCAL_STORAGE)
-        return await patiently(lambda: storage.adopt(key, path, size=direct.file.size or 0))
+        stored, retries = await patiently(lambda: storage.adopt(key, path, size=direct.file.size or 0))
+        return _Sent(stored, retries, fetched_ms)
 
     async def _same_version(self, job: MediaJob, key: str, direct: DirectBytes, log: UploadLog) -> None:
         """Drops what an earlier try has stored of another version of the file, or of one that cannot be told apart."""
         if direct.version is None or direct.version != job.result.source_version:
             await self._storages.get(job.storage or LOCAL_STORAGE).abandon(key, log)
         await self._records.note_version(job.id, direct.version)
+
+    def _since(self, began: float) -> int:
+        return round((self._clock.monotonic() - began) * 1000)
 
 
 def as_it_is(direct: DirectBytes, options: MediaOptions) -> bool:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from litestar import Litestar, MediaType, Request, Response, Router, get
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from sluicegate.core.errors import InternalError, NotFound
 
-__all__ = ["SurfaceDocument", "docs_router", "surface_document"]
+__all__ = ["SurfaceDocument", "docs_router", "shortcut", "surface_document"]
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
@@ -107,6 +109,16 @@ def docs_router(surfaces: Sequence[SurfaceDocument]) -> Router:
         return Response(content, media_type=f"{kind}; charset=utf-8", headers=headers)
 
     return Router(path="/docs", route_handlers=[index, page, document, asset], include_in_schema=False)
+
+
+def shortcut(path: str, slug: str) -> HTTPRouteHandler:
+    """``path`` leads to the page of ``slug``: where clients of its contract look for a description."""
+
+    @get(path, include_in_schema=False, sync_to_thread=False)
+    def lead() -> Redirect:
+        return Redirect(f"/docs/{slug}")
+
+    return lead
 
 
 def _document_of(app: Litestar, surface: SurfaceDocument) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from sluicegate.surfaces.stremio.errors import answer_error as stremio_error
 from sluicegate.web.asgi import Application, Receive, Scope, Send
 from sluicegate.web.limits import BoundedBody
 from sluicegate.web.metrics_door import metrics_guard
-from sluicegate.web.openapi import SurfaceDocument, docs_router
+from sluicegate.web.openapi import SurfaceDocument, docs_router, shortcut
 from sluicegate.web.peer import RealPeer, TrustedProxies
 from sluicegate.web.security_headers import with_security_headers
 from sluicegate.wiring.dashboard import dashboard_router
@@ -101,7 +101,11 @@ def make_app(installation: Installation) -> Application:
     """The application of one process."""
     metrics = Metrics()
     app = Litestar(
-        route_handlers=[*guarded(installation, _surfaces(installation, metrics)), docs_router(DOCUMENTS)],
+        route_handlers=[
+            *guarded(installation, _surfaces(installation, metrics)),
+            docs_router(DOCUMENTS),
+            shortcut("/swagger", "media-jobs"),
+        ],
         exception_handlers={Exception: _answer_by_path},
         openapi_config=_OPENAPI,
         logging_config=None,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 from tests.media.site import Site
 from tests.surfaces.media_jobs.conftest import Person, World
 
@@ -24,6 +25,15 @@ async def test_metadata_reads_a_page_and_makes_no_job(person: Person, site: Site
     }  # fmt: skip
     assert (facts["title"], facts["uploader"]) == ("A page", None)
     assert (await person.call("GET", "/jobs"))["total"] == 0
+
+
+async def test_metadata_of_a_plain_file_comes_from_its_first_bytes(person: Person, site: Site, clip: Path):
+    facts = await person.call("POST", "/metadata", {"url": site.put("/My-film.mp4", clip)})
+    known = {name: value for name, value in facts.items() if value is not None}
+    assert known.pop("duration") == pytest.approx(2.0, abs=0.1)
+    assert known == {
+        "title": "My-film", "width": 640, "height": 360, "extractor": "generic", "filesize_approx": clip.stat().st_size,
+    }  # fmt: skip
 
 
 async def test_metadata_of_what_cannot_be_read(person: Person, site: Site):

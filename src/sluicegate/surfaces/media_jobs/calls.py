@@ -79,6 +79,8 @@ def decoded(raw: bytes, kind: type[_Body]) -> _Body:
     except msgspec.ValidationError as error:
         words, _, place = str(error).partition(" - at `$")
         field = place.strip(".`")
+        if not field and words.startswith("Expected `object`"):
+            words = "The request body must be a JSON object"
         raise InvalidInput(f"{field}: {words}" if field else f"{words}.", field=field or None) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput("The request body is not well-formed JSON.") from error
