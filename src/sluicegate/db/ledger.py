@@ -73,7 +73,7 @@ _RESTING: Final = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asked:
     """A call that waits for its turn."""
 

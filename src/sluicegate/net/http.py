@@ -328,7 +328,7 @@ async def open_http(
         egress.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Route:
     """How a request and its redirects travel; ``timeout`` is None for whole answers."""
 

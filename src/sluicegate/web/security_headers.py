@@ -16,6 +16,9 @@ _DEFAULTS: Final = (
 """The policy suits answers that are no pages; a page names what it loads in its own."""
 
 
+_NAMES: Final = frozenset(name for name, _ in _DEFAULTS)
+
+
 def with_security_headers(app: Application) -> Application:
     """``app`` with the headers added. Cross-origin reading stays closed: no CORS header is ever added."""
 
@@ -24,7 +27,8 @@ def with_security_headers(app: Application) -> Application:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 present = {name.lower() for name, _ in headers}
-                headers += [line for line in _DEFAULTS if line[0] not in present]
+                missing = [line for line in _DEFAULTS if line[0] not in present] if present & _NAMES else _DEFAULTS
+                headers += missing
                 message = {**message, "headers": headers}
             await send(message)
 

@@ -26,7 +26,7 @@ from sluicegate.surfaces.gateway.bodies import Query
 from sluicegate.surfaces.gateway.debug import upstream_debug
 from sluicegate.surfaces.gateway.envelope import Debug, wrap
 from sluicegate.surfaces.gateway.headers import presented_credentials
-from sluicegate.surfaces.gateway.operations import Arguments, Plan, Route, Work, match
+from sluicegate.surfaces.gateway.operations import Arguments, Plan, Route, Work, match, says_nothing
 from sluicegate.surfaces.gateway.problems import RETRY_SECONDS, Problem, problem_of
 from sluicegate.surfaces.gateway.proxy import METHODS, RawProxy, checked_path
 from sluicegate.web.asgi import Receive, Scope, Send, header
@@ -295,6 +295,8 @@ def _shown_addon(visitor: Visitor) -> str:
 
 def _shown_path(call: _Call) -> str:
     """The path as it may be kept: printable, without credentials of this call and without keys that we issue."""
+    if says_nothing(call.path):
+        return call.path
     path = unquote(call.path, errors="replace")
     for secret in (*call.visitor.presented, *presented_credentials(call.scope)):
         path = path.replace(secret, "[REDACTED]")

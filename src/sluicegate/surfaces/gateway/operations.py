@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -27,7 +27,7 @@ from sluicegate.surfaces.gateway.bodies import (
 from sluicegate.surfaces.gateway.payloads import CanceledBody
 from sluicegate.web.asgi import Receive, Scope
 
-__all__ = ["OPERATIONS", "Arguments", "Plan", "Route", "Work", "match"]
+__all__ = ["OPERATIONS", "Arguments", "Plan", "Route", "Work", "match", "says_nothing"]
 
 Work = Callable[[Target, Provider], Awaitable[msgspec.Struct]]
 
@@ -288,14 +288,26 @@ def _pattern(path: str) -> re.Pattern[str]:
 _PATTERNS: Final = tuple((_pattern(route.path), route) for route in OPERATIONS)
 
 
-def match(path: str) -> list[tuple[Route, tuple[str, ...]]]:
+def match(path: str) -> Sequence[tuple[Route, tuple[str, ...]]]:
     """The routes of a path, still percent-encoded, with the ids in it decoded: an id may hold an encoded slash."""
+    return _LITERAL.get(path) or _by_pattern(path)
+
+
+def says_nothing(path: str) -> bool:
+    """Whether a path consists of our own words alone."""
+    return path in _LITERAL
+
+
+def _by_pattern(path: str) -> list[tuple[Route, tuple[str, ...]]]:
     found = []
     for pattern, route in _PATTERNS:
         hit = pattern.fullmatch(path)
         if hit:
             found.append((route, tuple(unquote(text, errors="replace") for text in hit.groups())))
     return found
+
+
+_LITERAL: Final = {route.path: _by_pattern(route.path) for route in OPERATIONS if "{" not in route.path}
 
 
 def _public(address: str | None) -> str | None:
