@@ -178,6 +178,7 @@ async def test_calls_of_accounts_add_up_and_those_of_accounts_that_are_gone_are_
             await tx.account_calls.add(told)
     async with transactions() as tx:
         assert await tx.account_calls.of_user(user.id, since=DAY) == {mine.id: [CallDay(DAY, answered=8, held=4)]}
+        assert await tx.account_calls.together(user.id, since=DAY) == [CallDay(DAY, answered=8, held=4)]
         by_class = await tx.account_calls.of_account(mine.id, since=DAY)
         assert {(one.calls, one.outcome, one.count) for one in by_class} == {
             ("link", CallOutcome.ANSWERED, 4), ("list", CallOutcome.ANSWERED, 4), ("list", CallOutcome.HELD, 4),

@@ -339,6 +339,7 @@ async def test_what_became_of_the_calls_is_told_by_day_and_class_to_the_owner_al
     }  # fmt: skip
     assert list(by_class(sums)) == ["account", "get", "list_page"]
     assert await stage.history.of_user(stage.user.id, days=7) == {account.id: days}
+    assert await stage.history.together(stage.user.id, days=7) == days
     assert await stage.history.of_user(uuid4(), days=7) == {}
     with pytest.raises(NotFound):
         await stage.history.of_account(uuid4(), account.id, days=7)

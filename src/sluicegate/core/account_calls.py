@@ -100,6 +100,10 @@ class AccountCallRepository(Protocol):
         """Days of a user's own accounts on which something was asked; the oldest first."""
         ...
 
+    async def together(self, user_id: UUID, *, since: date) -> list[CallDay]:
+        """As ``of_user``, all accounts added up."""
+        ...
+
     async def of_account(self, account_id: UUID, *, since: date) -> list[CallSum]:
         """Sums of one account by class; the oldest day first."""
         ...

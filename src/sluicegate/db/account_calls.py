@@ -17,18 +17,19 @@ __all__ = ["AccountCalls"]
 
 _kept = account_call_days.c
 
-_DAYS: Final = (
-    select(
-        _kept.account_id,
-        _kept.day,
-        *(func.coalesce(func.sum(_kept["count"]).filter(_kept.outcome == str(one)), 0) for one in CallOutcome),
-    )
-    .join(accounts, accounts.c.id == _kept.account_id)
-    .where(accounts.c.user_id == bindparam("owner"), _kept.day >= bindparam("since"))
-    .group_by(_kept.account_id, _kept.day)
-    .order_by(_kept.day)
+_COUNTS: Final = tuple(
+    func.coalesce(func.sum(_kept["count"]).filter(_kept.outcome == str(one)), 0) for one in CallOutcome
 )
 """The outcomes in the order of ``CallDay``."""
+
+_TOGETHER: Final = (
+    select(_kept.day, *_COUNTS)
+    .join(accounts, accounts.c.id == _kept.account_id)
+    .where(accounts.c.user_id == bindparam("owner"), _kept.day >= bindparam("since"))
+    .group_by(_kept.day)
+    .order_by(_kept.day)
+)
+_DAYS: Final = _TOGETHER.with_only_columns(_kept.account_id, _kept.day, *_COUNTS).group_by(_kept.account_id)
 
 _CLASSES: Final = (
     select(_kept.account_id, _kept.day, _kept.calls, _kept.outcome, _kept["count"])
@@ -69,6 +70,11 @@ class AccountCalls:
         for account_id, day, *counts in await self._connection.execute(_DAYS, {"owner": user_id, "since": since}):
             found[account_id].append(CallDay(day, *map(int, counts)))
         return found
+
+    async def together(self, user_id: UUID, *, since: date) -> list[CallDay]:
+        """See the port."""
+        rows = await self._connection.execute(_TOGETHER, {"owner": user_id, "since": since})
+        return [CallDay(day, *map(int, counts)) for day, *counts in rows]
 
     async def of_account(self, account_id: UUID, *, since: date) -> list[CallSum]:
         """See the port."""

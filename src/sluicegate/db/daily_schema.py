@@ -30,7 +30,7 @@ usage_changes = Table(
     "usage_changes",
     metadata,
     Column("id", BigInteger, Identity(), nullable=False),
-    # No foreign key: a row is added with every job that moves, and lives for minutes.
+    # No foreign key: a row is added with every job that moves, and lives for less than a minute.
     Column("user_id", Uuid, nullable=False),
     Column("day", Date, nullable=False),
     Column("figure", Text, nullable=False),

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sluicegate.core.errors import AlreadyExists
 from sluicegate.core.users import User
+from sluicegate.db.daily_schema import usage_changes
 from sluicegate.db.rows import columns_of, first, many, one, page_bounds
 from sluicegate.db.schema import files, jobs, media_jobs, users
 
@@ -46,7 +47,8 @@ class Users:
         return [User(**row) for row in await many(self._connection, statement)]
 
     async def remove(self, user_id: UUID) -> None:
-        """See the port; what belongs to the user goes by the foreign keys."""
+        """See the port; what belongs to the user goes by the foreign keys, except for what has none."""
+        await self._connection.execute(delete(usage_changes).where(usage_changes.c.user_id == user_id))
         await self._connection.execute(delete(users).where(users.c.id == user_id))
 
     async def own_objects(

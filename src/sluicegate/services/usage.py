@@ -39,6 +39,8 @@ class UsageService:
 
     async def flush(self) -> None:
         """Writes what waits; what cannot be written waits on."""
+        if not self._waiting:
+            return
         waiting, self._waiting = self._waiting, Sums()
         period = period_of(self._clock.now())
         try:
@@ -54,7 +56,6 @@ class UsageService:
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
             try:
-                if self._waiting:
-                    await self.flush()
+                await self.flush()
             except SluicegateError as error:
                 _log.warning("usage was not written and waits: %s", error.code)

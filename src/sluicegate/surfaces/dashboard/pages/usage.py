@@ -1,7 +1,7 @@
 """Usage: this month's figures, what plan and limits allow, and charts over days and months with their tables."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Annotated, Any, Final
@@ -16,7 +16,6 @@ from sluicegate.core.accounts import Account
 from sluicegate.core.audit import ProviderPoint
 from sluicegate.core.entitlements import Entitlement
 from sluicegate.core.pacing import Outlook
-from sluicegate.services.account_calls import together
 from sluicegate.services.media_usage import UsageReport
 from sluicegate.services.usage_history import UsageOverTime
 from sluicegate.surfaces.dashboard.chart_tables import ChartTable, calls_by_day, over_days, over_months
@@ -51,12 +50,15 @@ async def page(
     """The page."""
     user_id = session_of(request).user_id
     span = min(_SPANS, key=lambda one: abs(one - days))
+    # One after the other: side by side they would take more connections than are kept open.
     plan = await services.plans.of(user_id)
     month = await services.usage.of(user_id)
     report = await services.media_usage.report(user_id)
+    past = await services.usage_history.of(user_id, days=span)
+    calls = await services.account_calls.together(user_id, days=span)
     asked = await services.gateway.audit.provider_usage(user_id, days=span - 1)
     accounts = await services.accounts.page(user_id)
-    calls = await services.account_calls.of_user(user_id, days=span)
+    outlooks = await services.accounts.outlooks(accounts[:_ACCOUNTS_MAX])
     return _FRAME.page(
         request,
         "usage.html",
@@ -67,14 +69,13 @@ async def page(
         media=report.usage,
         allowed=_allowed(plan, report),
         quota=report.limits.storage_bytes,
-        charted=_charts(await services.usage_history.of(user_id, days=span), asked, calls.values()),
-        accounts=await _accounts(services, accounts[:_ACCOUNTS_MAX]),
+        charted=_charts(past, asked, calls),
+        accounts=_accounts(services, accounts[:_ACCOUNTS_MAX], outlooks),
         more_accounts=max(0, len(accounts) - _ACCOUNTS_MAX),
     )
 
 
-async def _accounts(services: DashboardServices, accounts: Sequence[Account]) -> list[_Account]:
-    outlooks = await services.accounts.outlooks(accounts)
+def _accounts(services: DashboardServices, accounts: Sequence[Account], outlooks: Sequence[Outlook]) -> list[_Account]:
     return [
         _Account(account.id, f"{services.providers.manifest(account.provider).title} ({account.label})", outlook)
         for account, outlook in zip(accounts, outlooks, strict=True)
@@ -96,9 +97,7 @@ def _allowed(plan: Entitlement, report: UsageReport) -> list[tuple[str, str]]:
     return [(name, f"{figure}{unit}" if figure else "no limit") for name, figure, unit in found]
 
 
-def _charts(
-    past: UsageOverTime, asked: Sequence[ProviderPoint], accounts: Iterable[Sequence[CallDay]]
-) -> list[ChartTable]:
+def _charts(past: UsageOverTime, asked: Sequence[ProviderPoint], calls: Sequence[CallDay]) -> list[ChartTable]:
     days = [row.day for row in past.jobs]
     return [
         over_days("jobs", "Library jobs handed in", "jobs", days, [
@@ -116,7 +115,7 @@ def _charts(
         over_days("minutes", "Minutes of work on media", "minutes", days, [
             Series("minutes", [round(max(0.0, row.seconds) / 60, 1) for row in past.media])
         ]),
-        calls_by_day("calls", "Calls of your accounts", together(days, accounts)),
+        calls_by_day("calls", "Calls of your accounts", calls),
         over_days("asked", "Gateway calls to providers", "calls", days, _asked(days, asked)),
         *_by_month(past),
     ]  # fmt: skip
