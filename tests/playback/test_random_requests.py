@@ -43,7 +43,7 @@ async def test_answers_keep_to_the_description(stage: Stage, label: str, mode: A
     headers = {"authorization": f"Bearer {player.secret}"}
 
     @given(case=_OPERATIONS[label].as_strategy(generation_mode=mode))
-    @cases(40)
+    @cases(20)
     def run(case: Any) -> None:
         response = case.call(base_url=stage.url, headers=headers)
         case.validate_response(response, checks=_CHECKS)

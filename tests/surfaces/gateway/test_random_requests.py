@@ -33,7 +33,7 @@ async def test_answers_keep_to_the_description(stage, label, mode):
     del headers["x-relaygate-provider"]
 
     @given(case=_OPERATIONS[label].as_strategy(generation_mode=mode))
-    @cases(25)
+    @cases(15)
     def run(case: Any) -> None:
         response = case.call(base_url=stage.url, headers=headers)
         case.validate_response(response, checks=_CHECKS, headers=headers)

@@ -41,7 +41,7 @@ async def test_answers_keep_to_the_description(world, label, mode):
     headers = {name: client.headers[name] for name in ("authorization", "prefer")}
 
     @given(case=_OPERATIONS[label].as_strategy(generation_mode=mode))
-    @cases(40)
+    @cases(20)
     def run(case: Any) -> None:
         response = case.call(base_url=world.url, headers=headers)
         case.validate_response(response, checks=_CHECKS)
