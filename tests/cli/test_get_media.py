@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.faults.server import Server
+from tests.launching import run
 from tests.media.conftest import X264, ffmpeg, picture, tone
 from tests.media.site import Site
 
@@ -20,3 +21,10 @@ async def test_a_page_s_video_lands_in_the_folder(house: Server, tmp_path: Path)
     (name,) = answer["files"]
     assert Path(name).parent == tmp_path / "out"
     assert Path(name).stat().st_size > 1000
+
+
+async def test_why_there_is_no_file_is_told_in_words(house: Server, tmp_path: Path):
+    with Site.running() as site:
+        end = await run("get", "--media", f"{site.url}/gone", "--to", str(tmp_path), data=house.data)
+    assert (end.code, end.out.strip()) == (1, "")
+    assert "the media cannot be had: " in end.err

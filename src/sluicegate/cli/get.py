@@ -21,7 +21,7 @@ from sluicegate.cli.targets import target_for
 from sluicegate.core.byte_source import ByteSource
 from sluicegate.core.errors import InvalidInput, SizeMismatch
 from sluicegate.core.jobs import Job, JobState
-from sluicegate.core.media_jobs import MediaJob
+from sluicegate.core.media_jobs import MediaJob, MediaState
 from sluicegate.core.names import safe_segment
 from sluicegate.core.source_reading import read_source, read_upload
 from sluicegate.core.sources import Source
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["get"]
 
 _UPLOAD_MAX = 64 << 20
+_WITHOUT_FILE = {
+    MediaState.FAILED: "the job has failed",
+    MediaState.WARNING: "the media cannot be had",
+    MediaState.SKIPPED: "there is nothing to fetch",
+}
 
 
 def get(
@@ -78,6 +83,8 @@ def get(
     if not json:
         for path in paths:
             typer.echo(path)
+        if any(str(path).lower().endswith((".html", ".htm")) for path in paths):
+            notes.print("this is the page itself; --media fetches what it shows")
 
 
 def _get_media(source: str, folder: Path, to: str, user: str, settings: "Settings", *, json: bool) -> None:
@@ -91,7 +98,7 @@ def _get_media(source: str, folder: Path, to: str, user: str, settings: "Setting
     if json:
         print_json({"id": str(job.id), "state": job.state.value, "files": [str(file) for file in files]})
     if not files:
-        fail(f"the job is {job.state.value.lower()}: {job.error}")
+        fail(f"{_WITHOUT_FILE.get(job.state, 'the job has no file')}: {job.error}")
     if not json:
         for file in files:
             typer.echo(file)
