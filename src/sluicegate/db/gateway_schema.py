@@ -93,6 +93,7 @@ audits = Table(
     Column("duration_ms", Double, nullable=False),
     Column("upstream_ms", Double, nullable=False),
     Index("ix_gateway_request_audits_user", "user_id", text("created_at DESC")),
+    Index("ix_gateway_request_audits_addon", "user_id", "addon", text("created_at DESC")),
     Index(None, "created_at"),
 )
 
