@@ -1,5 +1,6 @@
 """A media job on a full disk, at a busy host, or before its broadcast waits with a reason instead of failing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from sluicegate.core.errors import NotReady, StorageFull, StorageUnavailable
 from sluicegate.core.media_events import NoMediaEvents
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaState
 from sluicegate.core.media_targets import LocalTargets
-from sluicegate.core.storage import StoredObject
+from sluicegate.core.storage import Opener, StoredObject, UploadLog
 from sluicegate.db.unit_of_work import Transactions
 from sluicegate.media.direct import DirectReader
 from sluicegate.media.workshop import Workshop, WorkshopLimits
@@ -44,6 +45,28 @@ class Away(MemoryStorage):
         raise StorageUnavailable("The storage is away.", retry_after=0.01)
 
 
+class Counting(MemoryStorage):
+    """A bucket that knows how many uploads there were at the same time."""
+
+    now = most = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = asyncio.Event()
+
+    async def send(self, key: str, source: Opener, *, size: int | None, log: UploadLog) -> StoredObject:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        if self.now == 2:
+            self.both.set()
+        await self.both.wait()
+        await asyncio.sleep(0.3)  # time for a third one, if it could come
+        try:
+            return await super().send(key, source, size=size, log=log)
+        finally:
+            self.now -= 1
+
+
 @asynccontextmanager
 async def running(
     transactions: Transactions, folder: Path, storage: MemoryStorage, *, reserve: int = 0
@@ -56,7 +79,7 @@ async def running(
         limits = WorkshopLimits(disk_reserve=reserve, probe_seconds=60, fetch_seconds=60, shape_seconds=60)
         workshop = Workshop(folder / "rooms", proxy.lease, limits=limits, direct=DirectReader(http))
         slots = MediaSlots(FairSlots(2), FairSlots(2), FairSlots(2))
-        storages = StorageRegistry({"local": storage})
+        storages = StorageRegistry({"local": storage, "bucket": storage})
         work = MediaWork(transactions, workshop, storages, LocalTargets(), slots, settling, clock)
         yield MediaRunService(transactions, workshop, work, settling, clock)
     await http.aclose()
@@ -149,3 +172,16 @@ async def test_a_broadcast_to_come_is_waited_for_when_asked(
     else:
         assert (after.state, after.waiting) == (MediaState.WARNING, None)
         assert "wait_for_video" in (after.error or "")
+
+
+async def test_plain_files_go_into_buckets_a_few_at_a_time(transactions: Transactions, tmp_path: Path, film: bytes):
+    bucket = Counting()
+    with Site.running() as site:
+        url = site.put("/film.mp4", film)
+        jobs = [await admitted(transactions, url, storage="bucket") for _ in range(5)]
+        async with running(transactions, tmp_path, bucket) as media:
+            await asyncio.gather(*(media.run(job.id) for job in jobs))
+    ended = [await found(transactions, job.id) for job in jobs]
+    assert {job.state for job in ended} == {MediaState.COMPLETED}
+    assert bucket.most == 2
+    assert all(job.result.upload_wait_ms is not None for job in ended)

@@ -11,6 +11,7 @@ from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaStep
 from sluicegate.core.media_targets import LOCAL_STORAGE
 from sluicegate.core.ports import Clock, Storages
 from sluicegate.core.storage import Storage, StoredObject, UploadLog, UploadState
+from sluicegate.services.fair_slots import FairSlots
 from sluicegate.services.media_progress import Meter, ProgressWriter
 from sluicegate.services.media_records import MediaRecords
 from sluicegate.services.patience import patiently
@@ -48,15 +49,21 @@ class _Sent:
     Attributes:
         retries: how many times the storage had to be asked again.
         download_ms: how long it took to fetch it; None when it was stored at the same time.
+        waited_ms: how long it waited for its turn to be stored; None when there are no turns.
     """
 
     stored: StoredObject
     retries: int = 0
     download_ms: int | None = None
+    waited_ms: int | None = None
 
 
 class MediaStream:
-    """Stores files that are what was asked for already."""
+    """Stores files that are what was asked for already.
+
+    Args:
+        uploading: turns for buckets, since each upload keeps some parts of its file in memory.
+    """
 
     def __init__(
         self,
@@ -64,12 +71,14 @@ class MediaStream:
         progress: ProgressWriter,
         workshop: MediaWorkshop,
         storages: Storages,
+        uploading: FairSlots,
         clock: Clock,
     ) -> None:
         self._records = records
         self._progress = progress
         self._workshop = workshop
         self._storages = storages
+        self._uploading = uploading
         self._clock = clock
 
     async def run(self, job: MediaJob, direct: DirectBytes, looked_ms: int) -> None:
@@ -88,7 +97,7 @@ class MediaStream:
         async with self._progress.step(job.id, MediaStep.DOWNLOADING) as meter:
             sent = await self._send(job, key, direct, meter)
         crash_point(CrashPoint.KEPT)
-        total_ms = self._since(began)
+        total_ms = self._since(began) - (sent.waited_ms or 0)
         # On the way to a bucket both sides wait for each other: what was not spent on the host, the storage took.
         download_ms = round(direct.waited * 1000) if sent.download_ms is None else sent.download_ms
         download_ms = min(download_ms, total_ms)
@@ -99,6 +108,7 @@ class MediaStream:
             download_bytes=direct.received,
             download_duration_ms=download_ms,
             upload_duration_ms=total_ms - download_ms,
+            upload_wait_ms=sent.waited_ms,
             mux_duration_ms=0,
             metadata_duration_ms=0,
             precheck_duration_ms=(job.result.precheck_duration_ms or 0) + looked_ms,
@@ -131,7 +141,9 @@ class MediaStream:
                 yield chunk
 
         # What arrived stays after an error: the job's next try goes on with it, and the sweep drops it when none comes.
-        return _Sent(*await patiently(lambda: storage.send(key, bytes_from, size=direct.file.size, log=log)))
+        async with self._uploading.hold(job.user_id) as waited:
+            stored, retries = await patiently(lambda: storage.send(key, bytes_from, size=direct.file.size, log=log))
+        return _Sent(stored, retries, waited_ms=waited)
 
     async def _save(self, job: MediaJob, key: str, direct: DirectBytes, meter: Meter) -> _Sent:
         """By way of the job's folder, which outlives a crash and is emptied with the job, then moved."""

@@ -60,7 +60,7 @@ class MediaWork:
         self._gate = gate
         self._progress = ProgressWriter(transactions, settling)
         self._records = MediaRecords(transactions, targets, settling, clock)
-        self._stream = MediaStream(self._records, self._progress, workshop, storages, clock)
+        self._stream = MediaStream(self._records, self._progress, workshop, storages, slots.uploading, clock)
 
     async def run(self, job: MediaJob) -> None:
         """Does all of it. Raises whatever ends or delays the job."""
