@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-__all__ = ["COMMAND", "Product", "data_folder", "serving"]
+__all__ = ["COMMAND", "Product", "data_folder", "environment", "serving"]
 
 COMMAND = str(Path(sys.executable).parent / "sluicegate")
 _SETTINGS = {
@@ -23,6 +23,11 @@ _SETTINGS = {
     "SLUICEGATE_SWARM_LISTEN": "127.0.0.1:0",
     "SLUICEGATE_SWARM_DHT": "false",
 }
+
+
+def environment() -> dict[str, str]:
+    """What a process of the product is started with."""
+    return os.environ | _SETTINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +70,14 @@ def data_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def serving(data: Path) -> Iterator[Product]:
-    """Starts the server, makes a key on the first start, and stops it in order."""
+def serving(data: Path, *options: str) -> Iterator[Product]:
+    """Starts the server, with more ``options``, makes a key on the first start, and stops it in order."""
     with (data.parent / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            [COMMAND, "serve", "--data-dir", str(data), "--port", "0"],
+            [COMMAND, "serve", "--data-dir", str(data), "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=log,
-            env=os.environ | _SETTINGS,
+            env=environment(),
             text=True,
         )
     try:

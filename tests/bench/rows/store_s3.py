@@ -16,9 +16,9 @@ from tests.bench.serving import MIB, sample_file, work_folder
 from tests.storages.clouds import guarded_http, s3_bucket
 from tests.storages.servers import S3Server, seaweed
 
-_SIZE = 1024 * MIB
+SIZE = 1024 * MIB
 _ROOT = Path(__file__).resolve().parents[3]
-_MEMORY_MAX = 150 * 1_000_000 / MIB
+MEMORY_MAX = 150 * 1_000_000 / MIB
 
 
 class _Shared:
@@ -30,7 +30,7 @@ class _Shared:
 
 
 @contextlib.contextmanager
-def _places() -> Iterator[tuple[str, S3Server, str]]:
+def places() -> Iterator[tuple[str, S3Server, str]]:
     """URL of the file, the S3 server, and a bucket."""
     if _Shared.users == 0:
         _Shared.places = _Shared.stack.enter_context(_started())
@@ -46,7 +46,7 @@ def _places() -> Iterator[tuple[str, S3Server, str]]:
 @contextlib.contextmanager
 def _started() -> Iterator[tuple[str, S3Server, str]]:
     with work_folder() as folder, asyncio.Runner() as runner:
-        path = sample_file(folder, _SIZE)
+        path = sample_file(folder, SIZE)
         servers = contextlib.AsyncExitStack()
         try:
             server = runner.run(servers.enter_async_context(seaweed()))
@@ -64,8 +64,8 @@ async def _bucket(server: S3Server) -> str:
 
 @contextlib.contextmanager
 def _ours() -> Iterator[Measure]:
-    with _places() as (url, server, bucket):
-        arguments = [url, server.url, bucket, server.access_key, server.secret_key, str(_SIZE)]
+    with places() as (url, server, bucket):
+        arguments = [url, server.url, bucket, server.access_key, server.secret_key, str(SIZE)]
         yield lambda: _child([sys.executable, "-m", "tests.bench.store_child", *arguments])
 
 
@@ -73,15 +73,15 @@ def _child(command: list[str]) -> Mapping[str, float]:
     said = subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, timeout=300).stdout
     told = json.loads(said.splitlines()[-1])
     return {
-        "speed": _SIZE / MIB / told["seconds"],
+        "speed": SIZE / MIB / told["seconds"],
         "most memory": told["resident"],
         "CPU for one GiB": told["cpu"],
     }
 
 
 @contextlib.contextmanager
-def _rclone() -> Iterator[Measure]:
-    with _places() as (url, server, bucket):
+def rclone() -> Iterator[Measure]:
+    with places() as (url, server, bucket):
         options = {
             "TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": server.url, "REGION": server.region,
             "ACCESS_KEY_ID": server.access_key, "SECRET_ACCESS_KEY": server.secret_key,
@@ -105,7 +105,7 @@ def _timed(command: list[str], environment: Mapping[str, str]) -> Mapping[str, f
     seconds = time.monotonic() - started
     assert process.returncode == 0
     return {
-        "speed": _SIZE / MIB / seconds,
+        "speed": SIZE / MIB / seconds,
         "most memory": resident / 1024,
         "CPU for one GiB": usage.ru_utime + usage.ru_stime,
     }
@@ -126,10 +126,10 @@ ROW = Row(
             "most memory",
             "MiB resident",
             goal="under 150 MB",
-            holds=lambda medians, _: medians["sluicegate"] < _MEMORY_MAX,
+            holds=lambda medians, _: medians["sluicegate"] < MEMORY_MAX,
         ),
         Metric("CPU for one GiB", "seconds"),
     ),
-    sides={"sluicegate": _ours, "rclone copyurl": _rclone},
+    sides={"sluicegate": _ours, "rclone copyurl": rclone},
     rounds=5,
 )
