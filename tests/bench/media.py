@@ -36,14 +36,14 @@ class MediaClient:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read() or b"null")
 
-    def completed(self, url: str, **options: object) -> dict[str, Any]:
-        """The job for ``url`` when it is completed."""
+    def completed(self, url: str, every: float = 0.02, **options: object) -> dict[str, Any]:
+        """The job for ``url`` when it is completed; it is looked at ``every`` so many seconds."""
         job_id = self.call("POST", "/jobs", {"url": url, **options})["job_id"]
         while True:
             job: dict[str, Any] = self.call("GET", f"/jobs/{job_id}")
             if job["status"] in _OVER:
                 break
-            time.sleep(0.02)
+            time.sleep(every)
         if job["status"] != "Completed":
             raise RuntimeError(f"the job ended as {job['status']}: {job['error']}")
         return job

@@ -45,7 +45,7 @@ def _worker(product: Product) -> Iterator[psutil.Process]:
 def _measure(client: MediaClient, worker: psutil.Process, url: str, storage: Mapping[str, str]) -> Mapping[str, float]:
     Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # the most resident memory is counted from here
     used, began = sum(worker.cpu_times()[:2]), time.monotonic()
-    job = client.completed(url, storage=storage, format="mkv")
+    job = client.completed(url, every=0.5, storage=storage, format="mkv")
     seconds = time.monotonic() - began
     if (job["download_strategy"], job["file_size"]) != ("direct", SIZE):
         raise RuntimeError(str(job))
