@@ -1,5 +1,6 @@
 """The accounts page and the page of one account: how its calls have gone, for its owner alone."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -45,6 +46,11 @@ async def test_the_health_of_an_account_is_shown_to_its_owner_alone(newcomer: Pe
     assert 'aria-labelledby="calls-title calls-words"' in text
     usage = await newcomer.see("/app/usage?days=7")
     assert _figures(usage.split('id="calls-heading"')[1], str(today - timedelta(days=3)))[:2] == ["1,200", "34"]
+    told = json.loads(await house.cli("accounts", "history", str(account), "--days", "7", "--json"))
+    assert [(day["answered"], day["limited"], day["failed"], day["held"]) for day in told] == [
+        (1200, 30, 4, 0),
+        (0, 0, 0, 6),
+    ]
     await eve.see(f"/app/accounts/{account}", 404)
     await newcomer.see(f"/app/accounts/{uuid4()}", 404)
     for wrong in ("days=0", "days=91", "days=soon"):
