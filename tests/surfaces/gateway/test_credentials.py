@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import re
 from datetime import timedelta
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from tests.surfaces.serving import calling
@@ -15,7 +17,7 @@ from sluicegate.core.addons import AddonState
 from sluicegate.core.gateway import PROVIDERS
 from sluicegate.core.keys import KeyKind
 from sluicegate.core.policies import Subject, Verdict
-from sluicegate.services import gateway_access
+from sluicegate.services import gateway_access, gateway_limits
 from sluicegate.services.gateway_limits import RateAllowance
 from sluicegate.surfaces.gateway.application import BASE
 from sluicegate.surfaces.gateway.operations import OPERATIONS
@@ -344,6 +346,14 @@ async def test_a_proxy_that_hides_its_caller_is_refused_where_rules_are_about_ad
     assert told.problem == "rg.edge_ip_required"
 
 
+@pytest.fixture
+def one_minute(monkeypatch) -> None:
+    """The clock of the limits stands still, in a minute that nothing else was counted in."""
+    moment = 3e9 + 60.0 * (uuid4().int % 1_000_000)
+    monkeypatch.setattr(gateway_limits, "time", SimpleNamespace(time=lambda: moment))
+
+
+@pytest.mark.usefixtures("one_minute")
 class TestAddressLimit:
     @pytest.fixture
     def allowance(self) -> RateAllowance:
@@ -361,6 +371,7 @@ class TestAddressLimit:
         assert (row["http_status"], row["error_code"], row["caller_ip"]) == (429, "rg.rate_limited", "127.0.0.1")
 
 
+@pytest.mark.usefixtures("one_minute")
 class TestAddonLimit:
     @pytest.fixture
     def allowance(self) -> RateAllowance:
@@ -372,6 +383,7 @@ class TestAddonLimit:
         assert statuses == [200, 200, 429]
 
 
+@pytest.mark.usefixtures("one_minute")
 class TestLimits:
     @pytest.fixture
     def allowance(self) -> RateAllowance:
