@@ -35,6 +35,9 @@ class Bucket(ABC):
     parts_at_once: ClassVar[int] = 4
     """Parts under way at the same time; 1 where the protocol wants them one after the other."""
 
+    part_size: ClassVar[int] = 5 * MIB
+    """The least that S3 takes; parts on their way are in memory, and larger ones cost no less processor time."""
+
     parts_max: ClassVar[int] = 10_000
 
     @abstractmethod

@@ -18,7 +18,7 @@ from sluicegate.core.errors import ObjectMissing, ProtocolError, SizeMismatch, S
 from sluicegate.core.ports import Clock
 from sluicegate.core.storage import StoredObject, UploadedPart, UploadState
 from sluicegate.net.http import Answer
-from sluicegate.storages.object_store.bucket import Body, Bucket, UploadGone
+from sluicegate.storages.object_store.bucket import MIB, Body, Bucket, UploadGone
 from sluicegate.storages.object_store.calls import Calls
 from sluicegate.storages.object_store.faults import fault
 from sluicegate.storages.object_store.google_key import GoogleKey, GoogleTokens
@@ -61,6 +61,7 @@ class GcsBucket(Bucket):
 
     provider: ClassVar[str] = "gcs"
     parts_at_once: ClassVar[int] = 1
+    part_size: ClassVar[int] = 8 * MIB
     parts_max: ClassVar[int] = 1_000_000
 
     def __init__(self, calls: Calls, clock: Clock, *, endpoint: str, bucket: str, key: GoogleKey) -> None:

@@ -15,8 +15,6 @@ from sluicegate.storages.object_store.bucket import MIB
 
 __all__ = ["Buffers", "Piece", "part_size_for", "pieces"]
 
-_PART: Final = 5 * MIB
-"""The least that S3 takes; the parts on their way are in memory, and larger ones do not cost less processor time."""
 _UNKNOWN_PART: Final = 16 * MIB
 """For a stream of unknown length: 10,000 parts of this are 156 GiB. Equal sizes, because Cloudflare R2 wants them."""
 
@@ -57,12 +55,12 @@ class Buffers:
                 self._free.append(buffer)
 
 
-def part_size_for(size: int | None, parts_max: int) -> int:
+def part_size_for(size: int | None, parts_max: int, least: int) -> int:
     """Bytes of a part: small parts keep memory small, but their number is limited. A whole number of mebibytes."""
     if size is None:
         return _UNKNOWN_PART
     needed = -(-size // parts_max)
-    return max(_PART, -(-needed // MIB) * MIB)
+    return max(least, -(-needed // MIB) * MIB)
 
 
 async def pieces(

@@ -99,7 +99,7 @@ class Upload:
         return found if whole and found.modified_at >= state.begun_at - _CLOCK_SKEW else None
 
     async def _from_start(self, source: Opener) -> StoredObject:
-        part_size = part_size_for(self._size, self._bucket.parts_max)
+        part_size = part_size_for(self._size, self._bucket.parts_max, self._bucket.part_size)
         async with aclosing(self._pieces(source(0), part_size, 0)) as cut:
             first = await anext(cut)
             if first.last:
