@@ -21,6 +21,7 @@ class Front:
     Attributes:
         capacity: bytes of bodies that are let through in all; beyond it the answer is ``full``.
         refuse: asked for each request; an answer is sent instead of passing the request on.
+        answered: told of each request that the real server has answered.
         vanish_after: bytes of bodies after which every connection is cut; None for never.
     """
 
@@ -29,6 +30,7 @@ class Front:
     capacity: int | None = None
     full: tuple[int, bytes, dict[str, str]] = (507, b"<Error><Code>InsufficientStorage</Code></Error>", {})
     refuse: Callable[[web.Request], tuple[int, bytes, dict[str, str]] | None] = lambda _: None
+    answered: Callable[[web.Request], None] = lambda _: None
     vanish_after: int | None = None
     spoil: Callable[[web.Request, bytes], bytes] = lambda _, body: body
     taken: int = 0
@@ -71,6 +73,9 @@ class Front:
                 allow_redirects=False,
             ) as answer,
         ):  # fmt: skip
+            if request.method in {"PUT", "POST"}:
+                await answer.read()  # whether or not somebody still waits for it
+            self.answered(request)
             return await _pass_back(request, answer)
 
     async def _body(self, request: web.Request) -> bytes | None:
@@ -119,7 +124,9 @@ async def _pass_back(request: web.Request, answer: aiohttp.ClientResponse) -> we
     kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP - {"content-length"}}
     response = web.StreamResponse(status=answer.status, headers=kept)
     await response.prepare(request)
-    if request.method != "HEAD":
+    if request.method in {"PUT", "POST"}:
+        await response.write(await answer.read())
+    elif request.method != "HEAD":
         async for chunk in answer.content.iter_any():
             await response.write(chunk)
     await response.write_eof()

@@ -51,12 +51,14 @@ class TestGcsStorage(CloudSuite):
             session = request.raw_path
             if span == "bytes */*" and ends.get(session) != WHOLE:
                 return 308, b"", {"Range": f"bytes=0-{ends[session]}"} if session in ends else {}
-            if sent := re.match(r"bytes \d+-(\d+)/(.*)", span):
-                ends[session] = int(sent[1]) if sent[2] == "*" else WHOLE
             return None
 
+        def count(request: web.Request) -> None:
+            if sent := re.match(r"bytes \d+-(\d+)/(.*)", request.headers.get("content-range", "")):
+                ends[request.raw_path] = int(sent[1]) if sent[2] == "*" else WHOLE
+
         async with fronted(cloud.origin) as front:
-            front.refuse = answer_question
+            front.refuse, front.answered = answer_question, count
             yield front
 
     @pytest.fixture
