@@ -9,5 +9,6 @@ if [ -z "$(command -v chromium chromium-browser google-chrome | head -n 1)" ] &&
     echo "chromium could not be installed; the tests of the dashboard will fail" >&2
 fi
 # Most tests wait for something, so twice as many processes as a small machine has cores end sooner than half of them.
-# A file stays in one of them: session fixtures (database, server) are made once for each process.
-exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-4}" --dist loadfile "$@"
+# A file stays in one of them: session fixtures (database, server) are made once for each process. Files come in the
+# order of tests/conftest.py, long ones first, and not by how many tests they have.
+exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-4}" --dist loadfile --no-loadscope-reorder "$@"

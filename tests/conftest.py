@@ -17,6 +17,29 @@ from sluicegate.db.unit_of_work import Transactions
 from sluicegate.services.vault import AesVault
 
 pytest_plugins = ("tests.house",)
+
+_TESTS = Path(__file__).parent
+_LONGEST_FIRST = (
+    "operations",
+    "faults",
+    "browser",
+    "e2e",
+    "cli",
+    "deliveries",
+    "clients",
+    "surfaces",
+    "db",
+    "services",
+)
+"""Folders whose files take long, most of all where servers are started and killed: begun last, they would end last."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files are handed to the test processes in this order (``scripts/test.sh``)."""
+    places = {name: place for place, name in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(_TESTS).parts[0], len(places)))
+
+
 load_profile()
 
 

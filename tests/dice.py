@@ -4,8 +4,11 @@ A test run says something about the product only when a failure comes again. ``T
 cases every time, and 300 of them in every test that asks a whole API.
 """
 
+import ast
 import os
-from typing import Final
+import threading
+from functools import wraps
+from typing import Any, Final
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.internal.conjecture import providers
@@ -23,6 +26,24 @@ def load_profile() -> None:
     if not _SEARCHED:
         # Constants of our own modules are mixed in as far as these happen to be loaded, which earlier tests decide.
         providers._get_local_constants = lambda: providers._local_constants
+    _one_tree_at_a_time()
+
+
+def _one_tree_at_a_time() -> None:
+    """Lets one thread parse Python at a time.
+
+    CPython 3.11 counts the depth of all trees that are made at the same time in one variable, and takes what another
+    thread has counted for a fault ("AST constructor recursion depth mismatch"). Requests are made up in one thread and
+    answered in another, and both libraries read sources.
+    """
+    lock, parse = threading.RLock(), ast.parse
+
+    @wraps(parse)
+    def parse_alone(*arguments: Any, **options: Any) -> Any:
+        with lock:
+            return parse(*arguments, **options)
+
+    ast.parse = parse_alone
 
 
 def cases(count: int) -> settings:

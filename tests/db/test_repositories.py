@@ -9,7 +9,7 @@ import pytest
 from tests.db.samples import START, a_file, a_job, a_key, a_media_job, a_user, an_account, tick
 
 from sluicegate.core.accounts import AccountFacts, AccountState, proxy_kind, token_kind
-from sluicegate.core.errors import AlreadyExists, Conflict, InternalError, NotFound
+from sluicegate.core.errors import AlreadyExists, Conflict, InternalError, InvalidInput, NotFound
 from sluicegate.core.jobs import JobState
 from sluicegate.core.keys import KeyKind
 from sluicegate.core.media_jobs import MediaOptions, MediaResult, MediaState, MediaStep
@@ -371,8 +371,8 @@ async def test_media_jobs_are_paged_counted_and_swept(transactions: Transactions
 
 
 async def test_an_empty_text_that_is_not_text_to_postgresql_is_refused_cleanly(transactions: Transactions):
-    """PostgreSQL has no NUL in text; the error must say nothing of SQL and leave the pool usable."""
-    with pytest.raises(InternalError) as refused:
+    """PostgreSQL has no NUL in text; the error blames the value, says nothing of SQL and leaves the pool usable."""
+    with pytest.raises(InvalidInput) as refused:
         async with transactions() as tx:
             await tx.users.add(User(uuid4(), "nul\0name", tick()))
     assert "INSERT" not in refused.value.detail + refused.value.action
