@@ -18,6 +18,7 @@ from sluicegate.core.errors import (
 )
 from sluicegate.core.jobs import JobState
 from sluicegate.core.magnets import parse_info_hash
+from sluicegate.core.trace import TraceEntry
 from sluicegate.core.transfers import TransferState
 from sluicegate.providers.memory import Content
 
@@ -96,6 +97,19 @@ async def test_waiting_does_not_fill_the_trace(house: House):
         assert await house.cascade.place(job.id, engines=True)
     assert len(await decisions(house, job)) == 1
     assert len(await house.trace(job.id)) == 2
+
+
+async def test_nor_does_it_fill_a_trace_that_is_long_already(house: House):
+    job = await house.job(await house.user())
+    async with house.transactions() as tx:
+        for number in range(520):
+            await tx.traces.add(job.id, TraceEntry(job.created_at, "elsewhere", "left", "stalled", f"{number}"))
+    house.providers.local.fail("submit_magnet", *[UpstreamServerError() for _ in range(3)])
+    for _ in range(3):
+        assert await house.cascade.place(job.id, engines=True)
+    async with house.transactions() as tx:
+        newest = await tx.traces.page(job.id, limit=10, newest=True)
+    assert len([entry for entry in newest if entry.rung != "elsewhere"]) == 2
 
 
 async def test_a_refusal_of_the_content_spends_the_rung_and_the_last_one_fails_the_job(house: House):

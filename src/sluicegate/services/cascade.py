@@ -107,7 +107,8 @@ class CascadeService:
                 await tx.tasks.add(sync_task(job.provider, job.account_id))
                 return None
             preferences = await tx.cascade_preferences.get(job.user_id)
-            attempt = Attempt(job, await tx.jobs.source(job_id), await tx.traces.page(job_id), preferences)
+            trace = await tx.traces.page(job_id, newest=True)
+            attempt = Attempt(job, await tx.jobs.source(job_id), trace, preferences)
             if leaving:
                 attempt.current = await job_label(tx, job)
             elif not self._rules.dead and attempt.died():

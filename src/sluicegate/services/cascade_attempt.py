@@ -37,7 +37,7 @@ class Attempt:
     """One run of the cascade.
 
     Attributes:
-        trace: everything decided so far, oldest first.
+        trace: the newest decisions so far, oldest first.
         current: name of the rung that the job is on while another way is looked for; empty for a job without one.
         errors: what rungs said now.
         paused: rungs that could take it once a person has mended them or switched them on.

@@ -150,7 +150,7 @@ class RecascadeService:
     async def _send_off(self, tx: UnitOfWork, idle: Idle, verdict: Verdict) -> None:
         job, now = idle.job, self._clock.now()
         label = await job_label(tx, job)
-        told = since_placed(await tx.traces.page(job.id, limit=1_000))
+        told = since_placed(await tx.traces.page(job.id, limit=1_000, newest=True))
         if not any((entry.verdict, entry.rule) == ("stalled", verdict.rule) for entry in told):
             await tx.traces.add(job.id, TraceEntry(now, label, "stalled", verdict.rule, verdict.words))
         await tx.placements.leave(job, verdict.rule, now)
