@@ -83,11 +83,15 @@ class Front:
         body = bytearray()
         if self.vanish_after is not None and self.taken >= self.vanish_after:
             return None
-        async for chunk in request.content.iter_any():
-            body += chunk
-            self.taken += len(chunk)
-            if self.vanish_after is not None and self.taken > self.vanish_after:
-                return None
+        try:
+            async for chunk in request.content.iter_any():
+                body += chunk
+                self.taken += len(chunk)
+                if self.vanish_after is not None and self.taken > self.vanish_after:
+                    return None
+        except BaseException:
+            self.taken -= len(body)  # nobody kept what a broken request brought
+            raise
         return bytes(body)
 
 

@@ -1,12 +1,18 @@
 """How adapters behave on the wire: requests, cancellation, closing."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 import pytest
 from tests.providers.suite.interposer import Sent
 from tests.providers.suite.stage import Stage
 
 from sluicegate.core.provider import Capability
+
+_INSIDE: ContextVar[bool] = ContextVar("inside", default=False)
 
 
 async def test_one_request(stage: Stage, claimed: Capability) -> None:
@@ -38,18 +44,43 @@ async def test_cancelled(stage: Stage, claimed: Capability) -> None:
         await forever.wait()
 
     stage.interposer.script = hold
-    before = asyncio.all_tasks()
-    running = asyncio.ensure_future(call())
-    await asyncio.wait_for(reached.wait(), 5)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    held = {task for task in asyncio.all_tasks() - before if "_serve" not in repr(task)}
-    assert held == set()
-    forever.set()
-    async with asyncio.timeout(5):
+    try:
+        with _recorded_tasks() as made:
+            inside = _INSIDE.set(True)  # a task takes along what holds where it is made
+            running = asyncio.ensure_future(call())
+            _INSIDE.reset(inside)
+            async with asyncio.timeout(30):
+                await reached.wait()
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+        assert running in made
+        assert [task for task in made if not task.done()] == []
+    finally:
+        forever.set()
+    async with asyncio.timeout(30):
         while stage.interposer.open:
             await asyncio.sleep(0)
+
+
+@contextmanager
+def _recorded_tasks() -> Iterator[list[asyncio.Task[Any]]]:
+    """The tasks that are made where ``_INSIDE`` holds, whatever else runs in the process meanwhile."""
+    made: list[asyncio.Task[Any]] = []
+
+    def make(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        task = asyncio.Task(work, loop=loop, **options)
+        if _INSIDE.get():
+            made.append(task)
+        return task
+
+    loop = asyncio.get_running_loop()
+    before = loop.get_task_factory()
+    loop.set_task_factory(make)
+    try:
+        yield made
+    finally:
+        loop.set_task_factory(before)
 
 
 async def test_closing(stage: Stage) -> None:
