@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-__all__ = ["Opener", "Storage", "StoredObject", "UploadLog", "UploadState", "UploadedPart"]
+__all__ = ["Opener", "Storage", "StoredObject", "UploadLog", "UploadState", "UploadedPart", "VolatileLog"]
 
 Opener = Callable[[int], AsyncIterator[bytes]]
 """Reads the bytes of one unchanging thing, from this offset to its end; called again for every attempt."""
@@ -59,6 +59,21 @@ class UploadLog(Protocol):
     async def save(self, state: UploadState | None) -> None:
         """Keeps ``state``; None when nothing is left to go on with or to clean up."""
         ...
+
+
+@dataclass(slots=True)
+class VolatileLog:
+    """An ``UploadLog`` for uploads that nobody else goes on with, and for storages that keep the state themselves."""
+
+    state: UploadState | None = None
+
+    async def load(self) -> UploadState | None:
+        """Nothing at first."""
+        return self.state
+
+    async def save(self, state: UploadState | None) -> None:
+        """Kept in memory, so that a failed upload can be aborted."""
+        self.state = state
 
 
 class Storage(ABC):

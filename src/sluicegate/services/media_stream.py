@@ -10,7 +10,7 @@ from sluicegate.core.media import DirectBytes, MediaProgress, MediaWorkshop
 from sluicegate.core.media_jobs import MediaJob, MediaOptions, MediaStep
 from sluicegate.core.media_targets import LOCAL_STORAGE
 from sluicegate.core.ports import Clock, Storages
-from sluicegate.core.storage import Storage, StoredObject, UploadLog, UploadState
+from sluicegate.core.storage import Storage, StoredObject, UploadLog, VolatileLog
 from sluicegate.services.fair_slots import FairSlots
 from sluicegate.services.media_progress import Meter, ProgressWriter
 from sluicegate.services.media_records import MediaRecords
@@ -27,19 +27,6 @@ _SAME_CONTAINER: Final = {
     "mp3": {"mp3"},
     "ogg": {"ogg", "opus"},
 }
-
-
-@dataclass(slots=True)
-class _MemoryLog:
-    """The state of an upload that is not resumed by another process."""
-
-    state: UploadState | None = None
-
-    async def load(self) -> UploadState | None:
-        return self.state
-
-    async def save(self, state: UploadState | None) -> None:
-        self.state = state
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +114,7 @@ class MediaStream:
             return _Sent(kept)
         if job.storage in {None, LOCAL_STORAGE}:
             return await self._save(job, key, direct, meter)
-        log = _MemoryLog()
+        log = VolatileLog()
         if job.attempts > 1:
             await self._same_version(job, key, direct, log)
 

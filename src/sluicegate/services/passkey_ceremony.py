@@ -6,6 +6,8 @@ answered rightly is marked, and is good for nothing else.
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -115,7 +117,7 @@ class PasskeyCeremonies:
 
     def made(self, answer: str, party: RelyingParty, bound_to: str) -> NewPasskey:
         """The passkey that a device has made. Raises Unauthenticated."""
-        try:
+        with _judged("Try again."):
             credential = parse_registration_credential_json(_bounded(answer))
             challenge = parse_client_data_json(credential.response.client_data_json).challenge
             ends = self._ends(challenge, Ceremony.REGISTER, party, bound_to)
@@ -126,25 +128,17 @@ class PasskeyCeremonies:
                 expected_origin=party.origin,
                 require_user_verification=True,
             )
-        except Unauthenticated:
-            raise
-        except Exception as cause:  # the parsers of foreign bytes raise whatever those cause
-            raise Unauthenticated(_WRONG, action="Try again.") from cause
         proof = Proof(challenge[:_NONCE], ends, found.sign_count)
         return NewPasskey(found.credential_id, found.credential_public_key, proof)
 
     def claimed(self, answer: str) -> bytes:
         """Which passkey an answer says it is of. Raises Unauthenticated."""
-        try:
+        with _judged(_AGAIN):
             return parse_authentication_credential_json(_bounded(answer)).raw_id
-        except Unauthenticated:
-            raise
-        except Exception as cause:  # as above
-            raise Unauthenticated(_WRONG, action=_AGAIN) from cause
 
     def proven(self, answer: str, passkey: Passkey, party: RelyingParty, bound_to: str) -> Proof:
         """That the owner of a passkey has answered. Raises Unauthenticated."""
-        try:
+        with _judged(_AGAIN):
             credential = parse_authentication_credential_json(_bounded(answer))
             challenge = parse_client_data_json(credential.response.client_data_json).challenge
             ends = self._ends(challenge, Ceremony.SIGN_IN, party, bound_to)
@@ -157,10 +151,6 @@ class PasskeyCeremonies:
                 credential_current_sign_count=passkey.sign_count,
                 require_user_verification=True,
             )
-        except Unauthenticated:
-            raise
-        except Exception as cause:  # as above
-            raise Unauthenticated(_WRONG, action=_AGAIN) from cause
         if credential.response.user_handle != passkey.user_id.bytes:
             raise Unauthenticated(_WRONG, action=_AGAIN)
         return Proof(challenge[:_NONCE], ends, found.new_sign_count)
@@ -183,6 +173,17 @@ class PasskeyCeremonies:
         if ends <= self._clock.now():
             raise Unauthenticated("This took too long.", action=_AGAIN)
         return ends
+
+
+@contextmanager
+def _judged(action: str) -> Iterator[None]:
+    """Turns whatever comes of reading an answer into one refusal; what refuses in its own words stays."""
+    try:
+        yield
+    except Unauthenticated:
+        raise
+    except Exception as cause:  # the parsers of foreign bytes raise whatever those cause
+        raise Unauthenticated(_WRONG, action=action) from cause
 
 
 def _bounded(answer: str) -> str:

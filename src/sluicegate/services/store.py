@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 from uuid import UUID, uuid4
 
@@ -24,7 +24,7 @@ from sluicegate.core.files import JobFile
 from sluicegate.core.jobs import Job, JobState
 from sluicegate.core.names import safe_segment
 from sluicegate.core.ports import Clock, Storages, Task, UnitOfWorkFactory
-from sluicegate.core.storage import Storage, StoredObject, UploadState
+from sluicegate.core.storage import Storage, StoredObject, VolatileLog
 from sluicegate.services.task_kinds import DELIVER
 
 __all__ = ["FileOpener", "StoreService", "stream_to_storage"]
@@ -42,18 +42,6 @@ class FileOpener(Protocol):
     async def open(self, user_id: UUID, job_kind: str, job_id: UUID, file_id: str) -> ByteSource:
         """The bytes, if this user may read them. Raises core errors."""
         ...
-
-
-@dataclass(slots=True)
-class _NoLog:
-    """For storages that keep no state, and for those that keep it themselves."""
-
-    async def load(self) -> UploadState | None:
-        """Nothing."""
-        return None
-
-    async def save(self, state: UploadState | None) -> None:
-        """Nowhere."""
 
 
 async def stream_to_storage(
@@ -83,7 +71,7 @@ async def stream_to_storage(
                 sent(position)
                 yield chunk
 
-    return await storage.send(key, read, size=source.size, log=_NoLog())
+    return await storage.send(key, read, size=source.size, log=VolatileLog())
 
 
 class StoreService:
@@ -257,7 +245,7 @@ class StoreService:
         store = await self._write(store_id, note)
         if store.state is StoreState.FAILED:
             with contextlib.suppress(StorageError):  # the sweep tries again
-                await storage.abandon(store.key, _NoLog())
+                await storage.abandon(store.key, VolatileLog())
             return None
         return error.retry_after or _PAUSES[min(store.attempts, len(_PAUSES)) - 1]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
-from tests.bench.harness import Measure, Metric, Row
+from tests.bench.harness import Measure, Row
 from tests.bench.media import MediaClient, media_client
 from tests.bench.product import COMMAND, Product, data_folder, environment, serving
-from tests.bench.rows.store_s3 import MEMORY_MAX, SIZE, places, rclone
+from tests.bench.rows.store_s3 import METRICS, SIZE, places, rclone
 from tests.bench.serving import MIB
 
 
@@ -62,21 +62,7 @@ ROW = Row(
     name="a media job of 1 GiB from nginx to an S3 server, on this machine",
     how="from the POST until the job reads Completed; a web and a worker process, memory and processor time of the "
     f"worker, all of it; theirs: rclone copyurl with its defaults, the whole process ({os.cpu_count()} processors)",
-    metrics=(
-        Metric(
-            "speed",
-            "MiB/s",
-            goal="at least as fast as rclone copyurl",
-            holds=lambda _, ratio: ratio is not None and ratio >= 1.0,
-        ),
-        Metric(
-            "most memory",
-            "MiB resident",
-            goal="under 150 MB",
-            holds=lambda medians, _: medians["sluicegate"] < MEMORY_MAX,
-        ),
-        Metric("CPU for one GiB", "seconds"),
-    ),
+    metrics=METRICS,
     sides={"sluicegate": _ours, "rclone copyurl": rclone},
     rounds=3,
 )

@@ -19,6 +19,22 @@ from tests.storages.servers import S3Server, seaweed
 SIZE = 1024 * MIB
 _ROOT = Path(__file__).resolve().parents[3]
 MEMORY_MAX = 150 * 1_000_000 / MIB
+METRICS = (
+    Metric(
+        "speed",
+        "MiB/s",
+        goal="at least as fast as rclone copyurl",
+        holds=lambda _, ratio: ratio is not None and ratio >= 1.0,
+    ),
+    Metric(
+        "most memory",
+        "MiB resident",
+        goal="under 150 MB",
+        holds=lambda medians, _: medians["sluicegate"] < MEMORY_MAX,
+    ),
+    Metric("CPU for one GiB", "seconds"),
+)
+"""What an upload of that file is measured by, beside ``rclone copyurl``."""
 
 
 class _Shared:
@@ -115,21 +131,7 @@ ROW = Row(
     name="1 GiB from nginx to an S3 server (SeaweedFS), both on this machine",
     how="ours: a process with the product's HTTP client and S3 storage, timed from opening the source to the checked "
     "object; theirs: rclone copyurl with its defaults, timed from start to end of the process; no file in between",
-    metrics=(
-        Metric(
-            "speed",
-            "MiB/s",
-            goal="at least as fast as rclone copyurl",
-            holds=lambda _, ratio: ratio is not None and ratio >= 1.0,
-        ),
-        Metric(
-            "most memory",
-            "MiB resident",
-            goal="under 150 MB",
-            holds=lambda medians, _: medians["sluicegate"] < MEMORY_MAX,
-        ),
-        Metric("CPU for one GiB", "seconds"),
-    ),
+    metrics=METRICS,
     sides={"sluicegate": _ours, "rclone copyurl": rclone},
     rounds=5,
 )

@@ -9,11 +9,11 @@ from typing import ClassVar, Final
 
 from sluicegate.core.errors import InvalidInput, ObjectMissing, StorageError
 from sluicegate.core.ports import Clock
-from sluicegate.core.storage import Opener, Storage, StoredObject, UploadLog
+from sluicegate.core.storage import Opener, Storage, StoredObject, UploadLog, VolatileLog
 from sluicegate.core.storage_keys import check_key
 from sluicegate.services.adoption import is_adoptable
 from sluicegate.storages.object_store.bucket import Bucket
-from sluicegate.storages.object_store.upload import Upload, Volatile
+from sluicegate.storages.object_store.upload import Upload
 
 __all__ = ["ObjectStorage"]
 
@@ -33,7 +33,7 @@ class ObjectStorage(Storage):
     async def write(self, key: str, chunks: AsyncIterator[bytes], *, size: int | None) -> StoredObject:
         """See the port. What a failure leaves is removed at once: nothing could go on with it."""
         check_key(key)
-        upload = self._upload(key, size, Volatile())
+        upload = self._upload(key, size, VolatileLog())
         try:
             return await upload.run(lambda _: chunks)
         except BaseException:  # a cancelled write leaves nothing either

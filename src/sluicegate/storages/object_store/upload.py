@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -14,27 +14,12 @@ from sluicegate.core.storage import Opener, StoredObject, UploadedPart, UploadLo
 from sluicegate.storages.object_store.bucket import Bucket, UploadGone
 from sluicegate.storages.object_store.parts import Buffers, Piece, part_size_for, pieces
 
-__all__ = ["Upload", "Volatile"]
+__all__ = ["Upload"]
 
 _SAVE_SECONDS: Final = 1.0
 """At most this much work is done twice after a crash."""
 _CLOCK_SKEW: Final = timedelta(minutes=15)
 """More than this, and no cloud accepts our signatures."""
-
-
-@dataclass(slots=True)
-class Volatile:
-    """An ``UploadLog`` for uploads that are not gone on with."""
-
-    state: UploadState | None = None
-
-    async def load(self) -> UploadState | None:
-        """Nothing at first."""
-        return self.state
-
-    async def save(self, state: UploadState | None) -> None:
-        """Kept in memory, so that a failed upload can be aborted."""
-        self.state = state
 
 
 class Upload:
