@@ -1,10 +1,10 @@
 """Alibaba Cloud OSS with signatures of version 4."""
 
-import ipaddress
 import re
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from sluicegate.core.ip_text import is_address
 from sluicegate.core.ports import Clock
 from sluicegate.core.secrets import Secret
 from sluicegate.storages.object_store.calls import Calls
@@ -34,7 +34,7 @@ class OssBucket(XmlBucket):
         secret_key: Secret,
     ) -> None:
         parts = urlsplit(endpoint)
-        place = Place(f"{parts.scheme}://{parts.netloc}", bucket, in_host=not _is_address(parts.hostname or ""))
+        place = Place(f"{parts.scheme}://{parts.netloc}", bucket, in_host=not is_address(parts.hostname or ""))
         signer = SignerV4(OSS, access_key=access_key, secret_key=secret_key, region=region or region_of(endpoint))
         super().__init__(calls, place, signer, clock)
 
@@ -47,11 +47,3 @@ def region_of(endpoint: str) -> str:
     host = urlsplit(endpoint).hostname or ""
     found = re.search(r"(?:^|\.)oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com$", host)
     return found[1] if found else "cn-hangzhou"
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

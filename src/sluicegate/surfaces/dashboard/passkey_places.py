@@ -4,12 +4,12 @@ A reverse proxy may change host and scheme on the way here, so the configured pu
 the browser has asked for. Whoever asks under a false name gains nothing: the browser signs the name that it sees.
 """
 
-import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
 from litestar import Request
 
+from sluicegate.core.ip_text import is_address
 from sluicegate.core.passkeys import RelyingParty
 
 __all__ = ["party_of"]
@@ -22,7 +22,7 @@ def party_of(request: Request[Any, Any, Any], public_url: str | None) -> Relying
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return None
-    if not host or _is_address(host) or not (parts.scheme == "https" or _is_own_machine(host)):
+    if not host or is_address(host) or not (parts.scheme == "https" or _is_own_machine(host)):
         return None
     usual = {"https": 443, "http": 80}.get(parts.scheme)
     return RelyingParty(host, f"{parts.scheme}://{host}" + (f":{port}" if port and port != usual else ""))
@@ -30,11 +30,3 @@ def party_of(request: Request[Any, Any, Any], public_url: str | None) -> Relying
 
 def _is_own_machine(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

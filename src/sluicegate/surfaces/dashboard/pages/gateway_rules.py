@@ -1,6 +1,5 @@
 """Access rules: which add-ons and addresses may use one's proxy keys, and a dry run that names the deciding rule."""
 
-import ipaddress
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from litestar.response import Redirect
 
 from sluicegate.core.addons import check_slug
 from sluicegate.core.errors import InvalidInput, NotFound, SluicegateError
+from sluicegate.core.ip_text import is_address
 from sluicegate.core.policies import Judgement, Subject, Verdict
 from sluicegate.surfaces.dashboard.forms import Form, sentence
 from sluicegate.surfaces.dashboard.frame import Frame, go
@@ -74,7 +74,7 @@ async def check(request: _Request, services: _Services) -> Response[str]:
             check_slug(addon)
         except InvalidInput as error:
             form.errors["addon"] = sentence(error)
-    if "address" not in form.errors and not _is_address(address):
+    if "address" not in form.errors and not is_address(address):
         form.errors["address"] = "This is no address such as 192.0.2.7 or 2001:db8::7."
     judgement = None
     if not form.errors:
@@ -102,14 +102,6 @@ def _key(form: Form, name: str) -> UUID | None:
     except ValueError:
         form.errors[name] = _NOT_LISTED
         return None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 async def _page(
