@@ -1,13 +1,11 @@
 """Fixtures for every area: one embedded PostgreSQL per test session, a fresh database of it for each test."""
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.databases import TEMPLATE, administer, fresh_database
+from tests import ready_made
+from tests.databases import fresh_database
 from tests.dice import load_profile
 
 from sluicegate.db.connector import Connector
@@ -51,24 +49,17 @@ def vault() -> AesVault:
 
 @pytest.fixture(scope="session")
 def server_home() -> Iterator[Path]:
-    """A folder that the database's own user can reach; pytest closes its ``tmp_path`` to everybody else."""
-    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    yield home
-    shutil.rmtree(home, ignore_errors=True)
+    """A folder that the database's own user can reach."""
+    with ready_made.open_folder() as home:
+        yield home
 
 
 @pytest.fixture(scope="session")
-async def server(server_home: Path, vault: AesVault) -> AsyncIterator[Connector]:
+async def server(server_home: Path) -> AsyncIterator[Connector]:
     """The running server, with a migrated template database."""
+    await ready_made.place(server_home / "postgres")
     async with EmbeddedPostgres(server_home / "postgres") as postgres:
-        root = Connector(embedded=postgres)
-        # These databases are thrown away; waiting for the disk would be most of the tests' time.
-        await administer(root, "ALTER SYSTEM SET fsync = off")
-        await administer(root, "SELECT pg_reload_conf()")
-        await administer(root, f"CREATE DATABASE {TEMPLATE}")
-        async with open_at(replace(root, database=TEMPLATE), vault):
-            pass
-        yield root
+        yield Connector(embedded=postgres)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sluicegate.db.connector import Connector
 __all__ = ["TEMPLATE", "administer", "fresh_database"]
 
 TEMPLATE = "sluicegate_template"
-"""The migrated, empty database that the fixture ``server`` makes."""
+"""The migrated, empty database that the server of the fixture ``server`` comes with."""
 
 
 @asynccontextmanager

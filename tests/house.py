@@ -4,14 +4,12 @@ It may reach 127.0.0.1 and nothing else, takes files of up to 64 MiB, and logs e
 content of their own and leave it running and healthy.
 """
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import asyncpg
 import pytest
+from tests import ready_made
 from tests.faults.server import Server
 
 from sluicegate.db.connector import Connector
@@ -32,15 +30,12 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 async def house() -> AsyncIterator[Server]:
-    """The running installation; the database's user must be able to reach its folder, unlike pytest's own."""
-    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    server = Server(home / "data", SETTINGS, installed=True)
-    try:
+    """The running installation."""
+    with ready_made.open_folder() as home:
+        server = Server(home / "data", SETTINGS, installed=True)
         await server.start()
         yield server
         await server.stop()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @asynccontextmanager

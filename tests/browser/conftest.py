@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, StorageState, async_playwright, expect
+from tests import ready_made
 from tests.browser.site import PASSWORD, Site
 from tests.browser.watch import Watch
 from tests.faults.server import Server
@@ -31,20 +30,17 @@ class Opens(Protocol):
 
 @pytest.fixture(scope="session")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    """The installation; the database's user must be able to reach its folder, unlike pytest's own."""
+    """The installation."""
     film = tmp_path_factory.mktemp("film") / "film.webm"
     sound = ["-c:a", "libopus"]
     ffmpeg(*picture("320x180", 6), *tone(6), "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", *sound, film)
-    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    server = Server(home / "data", {"SLUICEGATE_EGRESS_ALLOW": "127.0.0.0/8"})
-    try:
+    with ready_made.open_folder() as home:
+        server = Server(home / "data", {"SLUICEGATE_EGRESS_ALLOW": "127.0.0.0/8"})
         await server.start(options=("--sandbox",))
         running = Site(server, film.read_bytes())
         await running.keep_film()
         yield running
         await server.stop()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,12 @@
 """``sluicegate serve``: commands know where it answers, and signals end it as the documentation says."""
 
 import asyncio
-import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tests import ready_made
 from tests.faults.server import Server
 
 from sluicegate.wiring.told_address import server_address
@@ -16,15 +14,12 @@ from sluicegate.wiring.told_address import server_address
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    """One of its own, to be ended; the database's user must be able to reach its folder, unlike pytest's own."""
-    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    server = Server(home / "data")
-    try:
+    """One of its own, to be ended."""
+    with ready_made.open_folder() as home:
+        server = Server(home / "data")
         await server.start()
         yield server
         await server.stop()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 async def test_links_of_commands_lead_to_the_port_that_was_free(house: Server):

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,19 +10,9 @@ import pytest
 from sluicegate.core.tasks import Handlers
 from sluicegate.db.connector import Connector
 from sluicegate.db.database import Database
-from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.db.worker import Worker
 
 RunningWorker = Callable[..., AbstractAsyncContextManager[Worker]]
-
-
-@pytest.fixture(scope="session")
-async def made_once(server_home: Path) -> Path:
-    """A folder whose server was started and stopped, to be copied: making one flushes a thousand files to disk."""
-    home = server_home / "made-once"
-    async with EmbeddedPostgres(home):
-        pass
-    return home
 
 
 @pytest.fixture

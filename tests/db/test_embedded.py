@@ -6,15 +6,14 @@ import pwd
 import shutil
 import signal
 import stat
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import psutil
 import pytest
+from tests import ready_made
 
 from sluicegate.core.errors import InternalError
 from sluicegate.db.cluster import Cluster
@@ -43,17 +42,16 @@ asyncio.run(main())
 @pytest.fixture
 def new_home() -> Iterator[Path]:
     """A folder for a server, which is ended whatever the test did."""
-    folder = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    yield folder / "postgres"
-    for process in servers_in(folder / "postgres"):
-        process.kill()
-    shutil.rmtree(folder)
+    with ready_made.open_folder() as folder:
+        yield folder / "postgres"
+        for process in servers_in(folder / "postgres"):
+            process.kill()
 
 
 @pytest.fixture
-def home(made_once: Path, new_home: Path) -> Path:
+async def home(new_home: Path) -> Path:
     """A folder that was used before."""
-    subprocess.run(["cp", "-a", made_once, new_home], check=True)
+    await ready_made.place(new_home, ready_made.EMPTY)
     return new_home
 
 

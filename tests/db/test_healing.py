@@ -1,16 +1,14 @@
 """Crashes: of the database under everything that uses it, and of a worker with tasks at hand."""
 
 import asyncio
-import shutil
 import socket
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests import ready_made
 from tests.db.samples import a_job, a_user
 
 from sluicegate.core.errors import InternalError, NotFound, Retry
@@ -41,14 +39,13 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def data_dir(made_once: Path) -> Iterator[Path]:
+async def data_dir() -> AsyncIterator[Path]:
     """A data folder of its own, as here the whole server is killed."""
-    folder = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    subprocess.run(["cp", "-a", made_once, folder / "postgres"], check=True)
-    yield folder
-    for process in Cluster(folder / "postgres")._processes():
-        process.kill()
-    shutil.rmtree(folder)
+    with ready_made.open_folder() as folder:
+        await ready_made.place(folder / "postgres")
+        yield folder
+        for process in Cluster(folder / "postgres")._processes():
+            process.kill()
 
 
 def kill_server(data_dir: Path) -> None:

@@ -1,8 +1,6 @@
 """The operator's blocklist on the running product: refused everywhere, before any provider is asked."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests import launching
+from tests import launching, ready_made
 from tests.faults.server import Server
 from tests.feeds.samples import item, rss
 from tests.net.wire import Remote, answer, listen
@@ -62,21 +60,19 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 async def guarded() -> AsyncIterator[Guarded]:
-    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    rules = home / "blocklist.txt"
-    rules.write_text(RULES)
-    server = Server(home / "data", {"SLUICEGATE_BLOCKLIST": str(rules), "SLUICEGATE_SWARM_ENABLED": "false"})
-    try:
+    with ready_made.open_folder() as home:
+        rules = home / "blocklist.txt"
+        rules.write_text(RULES)
+        server = Server(home / "data", {"SLUICEGATE_BLOCKLIST": str(rules), "SLUICEGATE_SWARM_ENABLED": "false"})
         async with listen() as remote:
-            await server.start(options=("--sandbox",))
-            await server.cli("accounts", "add", "--user", "home", "--provider", "torbox", "--token", "sandbox-home")
-            secret = await server.cli("addons", "create", "test-addon")
-            await server.cli("addons", "approve", "test-addon")
-            yield Guarded(server, rules, remote, secret)
-            await server.stop()
-    finally:
-        await server.stop()
-        shutil.rmtree(home, ignore_errors=True)
+            try:
+                await server.start(options=("--sandbox",))
+                await server.cli("accounts", "add", "--user", "home", "--provider", "torbox", "--token", "sandbox-home")
+                secret = await server.cli("addons", "create", "test-addon")
+                await server.cli("addons", "approve", "test-addon")
+                yield Guarded(server, rules, remote, secret)
+            finally:
+                await server.stop()
 
 
 async def test_nothing_that_is_listed_reaches_a_provider(guarded: Guarded):

@@ -1,12 +1,11 @@
 """Web and worker as processes of their own on one data folder: they meet only in the database."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests import ready_made
 from tests.e2e.client import digests, finished, media_job, submit
 from tests.faults.server import Server
 from tests.media.site import Site
@@ -18,9 +17,8 @@ WORKER = ("--role", "worker")
 
 @pytest.fixture(scope="module")
 async def home() -> AsyncIterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with ready_made.open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

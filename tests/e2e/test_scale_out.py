@@ -5,11 +5,10 @@ and the master key live there. Each job runs to its end once, and each event rea
 """
 
 import asyncio
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web as http
+from tests import ready_made
 from tests.faults import server as faults_server
 from tests.faults.server import Server
 from tests.media.conftest import X264, ffmpeg, picture, tone
@@ -79,8 +79,10 @@ class Fleet:
 @pytest.fixture
 async def fleet(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
     monkeypatch.setattr(faults_server, "START_SECONDS", 180.0)  # three of them start at once
-    home = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    async with EmbeddedPostgres(home / "postgres") as postgres:
+    async with AsyncExitStack() as stack:
+        home = stack.enter_context(ready_made.open_folder())
+        await ready_made.place(home / "postgres")
+        postgres = await stack.enter_async_context(EmbeddedPostgres(home / "postgres"))
         environment = {
             "SLUICEGATE_DATABASE_URL": f"postgresql://sluicegate:unused@/postgres?host={postgres.socket_dir}",
             "SLUICEGATE_MEDIA_READERS": "1",
@@ -95,7 +97,6 @@ async def fleet(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
         finally:
             for process in made:
                 await process.stop()
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

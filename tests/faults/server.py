@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import psutil
+from tests import ready_made
 from tests.launching import COMMAND, Started, run, start
 
 from sluicegate.cli.context import DEFAULT_USER, owner
@@ -28,7 +29,8 @@ class Server:
     """One data folder and, while it runs, the server on it.
 
     Attributes:
-        installed: start the installed command, as a user does, instead of forking a process that has it loaded.
+        installed: as with a user: it is the installed command that is started, not a process that has it loaded, and
+            the first start makes the database.
     """
 
     data: Path
@@ -42,6 +44,7 @@ class Server:
 
     async def start(self, *, crash_at: str = "", options: tuple[str, ...] = ()) -> None:
         """Starts it and waits until it answers."""
+        await self.prepare()
         environment = os.environ | {
             "SLUICEGATE_EGRESS_ALLOW": "127.0.0.0/8",
             "SLUICEGATE_SWARM_LISTEN": "127.0.0.1:0",
@@ -65,6 +68,12 @@ class Server:
                 line = (await self.process.stdout.readline()).decode().strip()
         assert line.startswith("ready "), f"it said {line!r}; {self.log()[-3000:]}"
         self.url = line.split()[1]
+
+    async def prepare(self) -> None:
+        """Gives it a database, unless it has or makes one; its first start does so anyway, commands may come before."""
+        needs_one = "SLUICEGATE_DATABASE_URL" not in self.environment and not (self.data / "postgres").exists()
+        if needs_one and not self.installed:
+            await ready_made.place(self.data / "postgres")
 
     def log(self) -> str:
         """What it logged so far."""

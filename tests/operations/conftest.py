@@ -1,12 +1,11 @@
 """Fixtures of what an operator does: installations of their own, whose folder the database's user can reach."""
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests import ready_made
 from tests.faults.server import Server
 from tests.launching import Outcome, run
 
@@ -23,14 +22,14 @@ async def command(*arguments: str | Path, **environment: str) -> Outcome:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """An empty folder."""
-    folder = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with ready_made.open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
 async def server(home: Path) -> AsyncIterator[Server]:
     """An installation that does not run yet."""
     server = Server(home / "data")
+    await server.prepare()
     yield server
     await server.stop()

@@ -3,9 +3,7 @@
 import asyncio
 import json
 import secrets
-import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from tests import ready_made
 from tests.faults.server import Server
 from tests.house import database
 
@@ -75,16 +74,12 @@ class Shop:
 
 @pytest.fixture(scope="module")
 async def shop() -> AsyncIterator[Shop]:
-    # The embedded database runs as a user of its own, who cannot reach pytest's folders.
-    home = Path(tempfile.mkdtemp(prefix="sluicegate-gateway-"))
-    server = Server(home / "data", _SETTINGS)
-    try:
+    with ready_made.open_folder() as home:
+        server = Server(home / "data", _SETTINGS)
         async with httpx.AsyncClient(timeout=60) as client:
             await server.start(options=("--sandbox",))
             yield await _furnished(Shop(server, client, "sandbox-" + secrets.token_hex(12)))
             await server.stop()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 async def _furnished(shop: Shop) -> Shop:

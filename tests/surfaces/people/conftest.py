@@ -1,17 +1,15 @@
 """The whole web application in this process, on a database of its own, with the provider sandbox beside it."""
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from tests.databases import fresh_database
+from tests.ready_made import open_folder
 from tests.surfaces.serving import serving
 
 from sluicegate.core.jobs import Job
@@ -70,26 +68,23 @@ def _bearer(text: str) -> tuple[str, str]:
 @asynccontextmanager
 async def running_product(server: Connector, sandbox: str, **settings: Any) -> AsyncIterator[Product]:
     """A product with these settings on an empty database."""
-    folder = Path(tempfile.mkdtemp(prefix="sluicegate-test-"))
-    try:
-        async with AsyncExitStack() as stack:
-            connector = await stack.enter_async_context(fresh_database(server, "people"))
-            chosen = Settings(
-                data_dir=folder,
-                database_url=f"postgresql://sluicegate@/{connector.database}?host={connector.embedded.socket_dir}",
-                master_key=MASTER_KEY,
-                egress_allow="127.0.0.1",
-                **settings,
-            )
-            installation = await stack.enter_async_context(open_installation(chosen, sandbox=sandbox))
-            await stack.enter_async_context(installation.gateway.running(installation.database.access_changes))
-            await stack.enter_async_context(installation.people.running(installation.database.access_changes))
-            url = await stack.enter_async_context(serving(make_app(installation)))
-            installation.base_url.value = url
-            clients = await stack.enter_async_context(AsyncExitStack())
-            yield Product(url, sandbox, installation, chosen, clients)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(open_folder())
+        connector = await stack.enter_async_context(fresh_database(server, "people"))
+        chosen = Settings(
+            data_dir=folder,
+            database_url=f"postgresql://sluicegate@/{connector.database}?host={connector.embedded.socket_dir}",
+            master_key=MASTER_KEY,
+            egress_allow="127.0.0.1",
+            **settings,
+        )
+        installation = await stack.enter_async_context(open_installation(chosen, sandbox=sandbox))
+        await stack.enter_async_context(installation.gateway.running(installation.database.access_changes))
+        await stack.enter_async_context(installation.people.running(installation.database.access_changes))
+        url = await stack.enter_async_context(serving(make_app(installation)))
+        installation.base_url.value = url
+        clients = await stack.enter_async_context(AsyncExitStack())
+        yield Product(url, sandbox, installation, chosen, clients)
 
 
 @pytest.fixture(scope="package")
