@@ -17,7 +17,9 @@ __all__ = ["AuditService", "audit_record"]
 
 _log: Final = logging.getLogger(__name__)
 _WAITING_MAX: Final = 20_000
-_BATCH: Final = 500
+_BATCH: Final = 100
+"""Calls of one transaction: while the database writes a long one, turns of the account ledger wait for a processor."""
+_PAGE: Final = 500
 _USAGE_DAYS_MAX: Final = 366
 
 
@@ -99,13 +101,13 @@ class AuditService:
         while True:
             before, before_id = (last.created_at, last.request_id) if last else (None, None)
             calls = await self.log(
-                limit=_BATCH, user_id=user_id, addon=addon, refused=refused, before=before, before_id=before_id
+                limit=_PAGE, user_id=user_id, addon=addon, refused=refused, before=before, before_id=before_id
             )
             for call in calls:
                 if call.created_at < since:
                     return
                 yield call
-            if len(calls) < _BATCH:
+            if len(calls) < _PAGE:
                 return
             last = calls[-1]
 
