@@ -106,6 +106,8 @@ def _untouchable(tree: ast.Module) -> Iterator[int]:
             yield from (id(one) for one in ast.walk(node))
         if isinstance(node, ast.FormattedValue) and node.format_spec is not None:
             yield from (id(one) for one in ast.walk(node.format_spec))
+        if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "type":  # as in the name of a type
+            yield from (id(one) for one in ast.walk(node))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SENTENCE.search(node.value):
             yield id(node)
         if isinstance(node, ast.JoinedStr) and SENTENCE.search(ast.unparse(node)[2:-1]):

@@ -1,6 +1,7 @@
 """Real-Debrid's traps, one by one."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -140,7 +141,7 @@ async def failing(adapter: RealDebrid) -> UpstreamError:
 async def test_code_decides_not_status(stage: Stage, code: int, status: int) -> None:
     error = await failing(answering(stage, refusal(code, status)))
     assert type(error) is CODES[code]
-    assert error.upstream_code == str(code)
+    assert (error.upstream_code, error.detail) == (str(code), f"Real-Debrid answers error {code}.")
 
 
 @pytest.mark.parametrize("slug", list(SLUGS))
@@ -181,9 +182,11 @@ async def test_two_objects_in_one_body(stage: Stage) -> None:
     assert caught.value.upstream_code == "35"
 
 
-async def test_bare_429(stage: Stage) -> None:
-    error = await failing(answering(stage, Reply(429, b"Too many requests", (("retry-after", "11"),))))
-    assert type(error) is UpstreamRateLimited
+@pytest.mark.parametrize(("status", "kind"), [(429, UpstreamRateLimited), (500, UpstreamServerError)])
+async def test_status_without_a_body_of_its_own(stage: Stage, status: int, kind: type[UpstreamError]) -> None:
+    error = await failing(answering(stage, Reply(status, b"Too many requests", (("retry-after", "11"),))))
+    assert type(error) is kind
+    assert (error.upstream_code, error.detail) == (str(status), f"Real-Debrid answers HTTP status {status}.")
     assert error.retry_after == 11.0
 
 
@@ -229,9 +232,11 @@ async def test_total_count_pages(stage: Stage, total: str | None, following: str
     assert (await stage.through(page_size=2).list_page()).next_cursor == following
 
 
-async def test_without_count_a_short_page_is_the_last(stage: Stage) -> None:
-    answering(stage, Reply.json([{"id": "A1", "status": "queued"}]))
-    assert (await stage.through(page_size=2).list_page()).next_cursor is None
+@pytest.mark.parametrize("header", [{}, {"x_total_count": "9999999999"}], ids=["no count", "absurd count"])
+async def test_without_count_a_short_page_is_the_last(stage: Stage, header: dict[str, str]) -> None:
+    answering(stage, Reply.json([{"id": "A", "status": "queued"}], **header))
+    page = await stage.through(page_size=2).list_page()
+    assert ([transfer.id for transfer in page.transfers], page.next_cursor) == (["A"], None)
 
 
 async def test_204_ends_a_listing_whose_count_is_wrong(stage: Stage) -> None:
@@ -441,6 +446,15 @@ async def test_files_before_metadata(stage: Stage) -> None:
 async def test_another_torrent_than_asked(stage: Stage) -> None:
     with pytest.raises(ProtocolError):
         await answering(stage, info(id="B4NH9PLX6RD2Y")).get("K7QM2XW4ZBT3E")
+
+
+async def test_file_ids_are_small_numbers(stage: Stage) -> None:
+    """They are kept as indexes of 32 bits. What is wrong with an answer is told, not only that something is."""
+    row = {"path": "/e1.mkv", "bytes": 101, "selected": 1}
+    (file,) = await answering(stage, info(files=[row | {"id": 2**31}], links=[])).files("K7QM2XW4ZBT3E")
+    assert file.index == 2**31 - 1
+    with pytest.raises(ProtocolError, match=re.escape("$.files[0].id")):
+        await answering(stage, info(files=[row | {"id": 2**31 + 1}])).files("K7QM2XW4ZBT3E")
 
 
 async def test_strange_host_link(stage: Stage) -> None:

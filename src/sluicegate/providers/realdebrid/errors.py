@@ -137,10 +137,7 @@ def failure(answer: Answer, meanings: Meanings | None = None) -> UpstreamError:
         return _without_body(answer, unreadable)
     code = refusal.error_code if refusal.error_code is not None else _SLUGS.get(refusal.error or "")
     if code is None:
-        kind = (
-            UpstreamRateLimited if answer.status == 429 else _STATUSES.get(answer.status) or unknown_kind(answer.status)
-        )
-        return _made(kind, f"HTTP status {answer.status}", str(answer.status), answer.retry_after)
+        return _of_status(_STATUSES.get(answer.status) or unknown_kind(answer.status), answer)
     kind = (meanings or {}).get(code) or _CODES.get(code) or unknown_kind(answer.status)
     wait = _SLOW_DOWN_SECONDS if code == _SLOW_DOWN and answer.retry_after is None else answer.retry_after
     return _made(kind, f"error {code}", str(code), wait)
@@ -149,10 +146,12 @@ def failure(answer: Answer, meanings: Meanings | None = None) -> UpstreamError:
 def _without_body(answer: Answer, unreadable: ProtocolError) -> UpstreamError:
     """A proxy's page or nothing: with 429 or a 5xx the status speaks for itself, else nobody knows for whom."""
     if answer.status == 429:
-        return _made(UpstreamRateLimited, "HTTP status 429", "429", answer.retry_after)
-    if answer.status >= 500:
-        return _made(UpstreamServerError, f"HTTP status {answer.status}", str(answer.status), answer.retry_after)
-    return unreadable
+        return _of_status(UpstreamRateLimited, answer)
+    return _of_status(UpstreamServerError, answer) if answer.status >= 500 else unreadable
+
+
+def _of_status(kind: type[UpstreamError], answer: Answer) -> UpstreamError:
+    return _made(kind, f"HTTP status {answer.status}", str(answer.status), answer.retry_after)
 
 
 def _made(kind: type[UpstreamError], told: str, code: str, wait: float | None) -> UpstreamError:
