@@ -136,12 +136,12 @@ async def failing(adapter: RealDebrid) -> UpstreamError:
 # Errors
 
 
-@pytest.mark.parametrize("status", [400, 403, 451, 503])
 @pytest.mark.parametrize("code", list(CODES))
-async def test_code_decides_not_status(stage: Stage, code: int, status: int) -> None:
-    error = await failing(answering(stage, refusal(code, status)))
-    assert type(error) is CODES[code]
-    assert (error.upstream_code, error.detail) == (str(code), f"Real-Debrid answers error {code}.")
+async def test_code_decides_not_status(stage: Stage, code: int) -> None:
+    for status in (400, 403, 451, 503):
+        error = await failing(answering(stage, refusal(code, status)))
+        assert type(error) is CODES[code], status
+        assert (error.upstream_code, error.detail) == (str(code), f"Real-Debrid answers error {code}.")
 
 
 @pytest.mark.parametrize("slug", list(SLUGS))

@@ -31,8 +31,9 @@ async def test_what_torbox_does_not_do_with_a_kind_is_not_supported(stage: Stage
     torrent = await stage.submit()
     web = (await stage.adapter.submit_web(WebLink(await stage.url()))).transfer_id
     for transfer_id, operation in ((torrent, Control.PAUSE), (web, Control.RESUME)):
-        with pytest.raises(NotSupported):
+        with pytest.raises(NotSupported) as caught:
             await stage.adapter.control(transfer_id, operation)
+        assert (caught.value.provider, caught.value.upstream_code) == ("torbox", "INVALID_OPTION")
     with pytest.raises(TransferMissing):
         await stage.adapter.control("torrent:1", Control.RESUME)
 

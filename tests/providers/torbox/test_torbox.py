@@ -125,6 +125,13 @@ async def test_codes(stage: Stage, code: str) -> None:
         assert caught.value.upstream_code == code
 
 
+async def test_strange_code_is_tamed(stage: Stage) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        await answering(stage, refusal("x\n\u202e" + "y" * 100)).account()
+    assert caught.value.upstream_code == "x " + "y" * 78
+    assert caught.value.detail == f"TorBox answers {caught.value.upstream_code}."
+
+
 async def test_unknown_code_of_a_server_error(stage: Stage) -> None:
     with pytest.raises(UpstreamServerError):
         await answering(stage, refusal("SOMETHING_NEW", 500)).account()
@@ -400,10 +407,15 @@ async def test_one_is_an_object(stage: Stage) -> None:
         await answering(stage, success([item()])).get("torrent:7")
 
 
-@pytest.mark.parametrize("data", [{}, [], None, item(id=0)])
-async def test_one_that_is_not_there(stage: Stage, data: Any) -> None:
-    with pytest.raises(TransferMissing):
-        await answering(stage, success(data)).get("torrent:7")
+@pytest.mark.parametrize(
+    "reply",
+    [*(success(data) for data in ({}, [], None, item(id=0))), Reply.json({"success": True})],
+    ids=["object", "list", "null", "id 0", "left out"],
+)
+async def test_one_that_is_not_there(stage: Stage, reply: Reply) -> None:
+    with pytest.raises(TransferMissing) as caught:
+        await answering(stage, reply).get("torrent:7")
+    assert (caught.value.provider, caught.value.upstream_code) == ("torbox", "ITEM_NOT_FOUND")
 
 
 async def test_another_than_asked(stage: Stage) -> None:
@@ -671,9 +683,7 @@ async def test_id_as_text(stage: Stage, number: Any) -> None:
     assert (await adapter.submit_web(WebLink("https://1fichier.com/?x"))).transfer_id == "webdl:220871"
 
 
-@pytest.mark.parametrize(
-    "data", [{}, {"torrent_id": None}, {"torrent_id": 0}, {"torrent_id": "x"}, {"torrent_id": True}]
-)
+@pytest.mark.parametrize("data", [{}, *({"torrent_id": number} for number in (None, 0, "x", True, "9" * 19))])
 async def test_accepted_without_id(stage: Stage, data: Any) -> None:
     with pytest.raises(ProtocolError):
         await answering(stage, success(data)).submit_magnet(parse_info_hash("a" * 40))

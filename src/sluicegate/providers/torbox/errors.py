@@ -68,11 +68,7 @@ _CODES: Final[dict[str, type[UpstreamError]]] = {
     "LINK_OFFLINE": FileGone,
 }
 
-_STATUSES: Final[dict[int, type[UpstreamError]]] = {
-    401: CredentialsRejected,
-    403: CredentialsRejected,
-    429: UpstreamRateLimited,
-}
+_STATUSES: Final[dict[int, type[UpstreamError]]] = {401: CredentialsRejected, 403: CredentialsRejected}
 """For answers in the provider's own shape that name no code."""
 
 
