@@ -309,11 +309,16 @@ async def test_one_row_more_than_asked(stage: Stage) -> None:
     assert [transfer.id for transfer in page.transfers] == ["torrent:5", "torrent:4"]
     assert page.next_cursor == "torrent:2"
     await adapter.list_page(page.next_cursor)
-    assert stage.interposer.sent[1].query["offset"] == "2"
     queued = [{"id": number} for number in (5, 4, 3)]
     page = await answering(stage, success(queued), page_size=2).list_page("queued-webdl:0")
     assert [transfer.id for transfer in page.transfers] == ["queued-webdl:5", "queued-webdl:4"]
     assert page.next_cursor == "queued-webdl:2"
+    await adapter.list_page(page.next_cursor)
+    here = {"bypass_cache": "true", "offset": "2", "limit": "2"}
+    assert [sent.query for sent in (stage.interposer.sent[1], stage.interposer.sent[-1])] == [
+        here,
+        {"type": "webdl"} | here,
+    ]
 
 
 @pytest.mark.parametrize("cursor", ["x", "torrent", "torrent:", "torrent:x", "webdl:-1", ":0", "torrents:0"])
