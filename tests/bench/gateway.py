@@ -21,7 +21,7 @@ from sluicegate.services.accounts import NewAccount
 from sluicegate.settings import Settings
 from sluicegate.wiring.installation import open_installation
 
-__all__ = ["Gateway", "gateway", "own_core"]
+__all__ = ["Gateway", "gateway"]
 
 _COMMAND = str(Path(sys.executable).parent / "sluicegate")
 _ADDON = "bench"
@@ -83,9 +83,17 @@ class Gateway:
 def gateway(*, users: int, providers: tuple[str, ...]) -> Iterator[Gateway]:
     """Starts it with limits of the sandbox off; every user has an account at each provider (house names).
 
-    The worker, which runs the sandbox as well, and the web process are two, as in an installation of some size.
+    The worker, which runs the sandbox as well, and the web process are two, as in an installation of some size. The
+    web process has the first processor to itself; sandbox, database and whoever measures share the others.
     """
-    with data_folder() as data, _process(data, "worker") as (_, worker), _process(data, "web") as (process, web):
+    every = list(range(os.cpu_count() or 1))
+    first, others = set(every[:1]), set(every[1:] or every)
+    with (
+        data_folder() as data,
+        _process(data, "worker", others) as (_, worker),  # and the database, which the first process starts
+        _process(data, "web", first) as (process, web),
+        _bound_to(others),
+    ):
         secret, keys = asyncio.run(_furnish(data, users, providers))
         made = Gateway(process.pid, int(web["ready"].rpartition(":")[2]), worker["sandbox"], secret, keys)
         made.control("limits", {"provider": "*", "enabled": False})
@@ -93,10 +101,10 @@ def gateway(*, users: int, providers: tuple[str, ...]) -> Iterator[Gateway]:
 
 
 @contextlib.contextmanager
-def _process(data: Path, role: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """A process of the installation, and the words and addresses that it told at its start."""
+def _process(data: Path, role: str, cores: set[int]) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """A process of the installation on some processors, and the words and addresses that it told at its start."""
     command = [_COMMAND, "serve", "--sandbox", "--role", role, "--data-dir", str(data), "--port", "0"]
-    with (data.parent / f"{role}.log").open("ab") as log:
+    with (data.parent / f"{role}.log").open("ab") as log, _bound_to(cores):  # which is inherited
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=os.environ | _SETTINGS, text=True)
     try:
         assert process.stdout is not None
@@ -109,17 +117,14 @@ def _process(data: Path, role: str) -> Iterator[tuple[subprocess.Popen[str], dic
 
 
 @contextlib.contextmanager
-def own_core(made: Gateway) -> Iterator[None]:
-    """The process that answers has the first processor; whoever measures, the providers and the database the others."""
-    cores = list(range(os.cpu_count() or 1))
-    threads = [int(name.name) for name in Path(f"/proc/{made.pid}/task").iterdir()]
-    for thread in threads:
-        os.sched_setaffinity(thread, set(cores[:1]))
-    os.sched_setaffinity(0, set(cores[1:] or cores))
+def _bound_to(cores: set[int]) -> Iterator[None]:
+    """This thread, and every process that it starts, on these processors alone inside the block."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
-        os.sched_setaffinity(0, set(cores))
+        os.sched_setaffinity(0, before)
 
 
 def _told(output: IO[str]) -> dict[str, str]:

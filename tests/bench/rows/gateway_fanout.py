@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 import uvloop
-from tests.bench.gateway import Gateway, gateway, own_core
+from tests.bench.gateway import Gateway, gateway
 from tests.bench.harness import Measure, Metric, Row
 
 _RATE = 300
@@ -49,7 +49,7 @@ def _alone() -> Iterator[Measure]:
 
 @contextlib.contextmanager
 def _furnished() -> Iterator[Gateway]:
-    with gateway(users=0, providers=()) as made, own_core(made):
+    with gateway(users=0, providers=()) as made:
         for provider in _SLUGS.values():
             slow = {"provider": provider, "call": "*", "fault": "slow", "times": 10_000_000, "seconds": _LATENCY}
             made.control("faults", slow)

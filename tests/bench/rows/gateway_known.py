@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.bench.gateway import Gateway, gateway, own_core
+from tests.bench.gateway import Gateway, gateway
 from tests.bench.harness import Measure, Metric, Row
 from tests.bench.load import connect, read_head
 from tests.bench.serving import Target
@@ -30,8 +30,7 @@ def _ours() -> Iterator[Measure]:
             _learn(made, known[start : start + _ASKED])
         pick = random.Random(1)
         requests = [_request(made, pick.sample(known, _ASKED)) for _ in range(_VARIANTS)]
-        with own_core(made):
-            yield lambda: _measure(made, requests)
+        yield lambda: _measure(made, requests)
 
 
 def _measure(made: Gateway, requests: list[bytes]) -> Mapping[str, float]:
