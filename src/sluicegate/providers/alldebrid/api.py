@@ -6,6 +6,7 @@ always with HTTP status 200. Batch calls answer success with an ``error`` inside
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 import msgspec
@@ -64,7 +65,8 @@ class User(Struct, rename="camel"):
     remaining_trial_quota: float | None = None
 
 
-class Uploaded(Struct):
+@dataclass(frozen=True, slots=True)
+class Uploaded:
     """An accepted magnet or torrent file; ``ready`` is the only word on what is cached."""
 
     id: int
