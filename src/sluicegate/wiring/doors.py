@@ -10,7 +10,7 @@ from litestar import Router
 from sluicegate.core.errors import SluicegateError, Unauthenticated
 from sluicegate.core.keys import KeyKind
 from sluicegate.services.repeats import DifferentRequest, Owner
-from sluicegate.surfaces.gateway.admission import Admission, Visitor
+from sluicegate.surfaces.gateway.admission import Admission, visitor_of
 from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
 from sluicegate.surfaces.gateway.application import GatewayApplication
 from sluicegate.surfaces.gateway.problems import problem_of
@@ -25,9 +25,6 @@ __all__ = ["guarded", "repeatable_requests"]
 
 _MEDIA_WORDS: Final = ("Missing x-api-key header", "Invalid API Key")
 """Fixed by the media contract (its sheet, section 1.1)."""
-
-_VISITOR: Final = "sluicegate.gateway_visitor"
-"""Who calls the gateway, in ``scope``, once the call was let in."""
 _HARMLESS: Final = ("/sync", "/test", "/poll", "/fetch", "/refresh", "/simulate", "/v1/torrents")
 """POSTs that find what is there: after a crash in the middle they are simply run again."""
 
@@ -55,7 +52,7 @@ def repeatable_requests(installation: Installation, app: Application, at: Gatewa
 
     async def identify(scope: Scope) -> Owner | None:
         try:
-            if scope["path"].startswith(GATEWAY_BASE + "/"):
+            if _is_gateways(scope):
                 return await at_gateway(scope)
             if header(scope, b"x-api-key"):
                 key = await callers.verify(presented_key(scope, Carrier.API_KEY), KeyKind.MEDIA)
@@ -69,25 +66,23 @@ def repeatable_requests(installation: Installation, app: Application, at: Gatewa
         """Whoever would not be let in now is not given an answer from before either. Raw calls belong to providers."""
         if scope["path"].startswith(GATEWAY_BASE + "/proxy"):
             return None
-        client = scope.get("client")
-        visitor = Visitor(client[0] if client else "")
+        visitor = visitor_of(scope)
         await admission.admit(scope, visitor)
-        scope[_VISITOR] = visitor
         who = str(visitor.user_id or installation.vault.fingerprint("\n".join(visitor.presented)).hex())
         return Owner(f"gateway:{visitor.addon}:{who}", visitor.user_id)
 
     def audited(scope: Scope, status: int, code: str | None) -> bytes:
-        return str(at.note_answered(scope, scope[_VISITOR], status, code)).encode()
+        return str(at.note_answered(scope, visitor_of(scope), status, code)).encode()
 
     def repeated(scope: Scope, status: int, body: bytes) -> list[tuple[bytes, bytes]]:
-        if _VISITOR not in scope:
+        if not _is_gateways(scope):
             return []
         code = None if status == 200 else str(msgspec.json.decode(body).get("code"))
         return [(b"x-request-id", audited(scope, status, code)), (b"cache-control", b"no-store")]
 
     async def refuse(error: SluicegateError, scope: Scope, _: Receive, send: Send) -> None:
         status = _status(error)
-        if _VISITOR not in scope:
+        if not _is_gateways(scope):
             words = f"{error.detail} {error.action}".strip()
             await _send(error, status, b"application/json", {"error": words}, [], send)
             return
@@ -105,6 +100,10 @@ def repeatable_requests(installation: Installation, app: Application, at: Gatewa
         repeatable=_is_harmless,
         repeated=repeated,
     )
+
+
+def _is_gateways(scope: Scope) -> bool:
+    return str(scope["path"]).startswith(GATEWAY_BASE + "/")
 
 
 def _is_harmless(path: str) -> bool:

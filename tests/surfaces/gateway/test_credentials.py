@@ -7,6 +7,7 @@ import hmac
 import re
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,11 +15,12 @@ from tests.surfaces.serving import calling
 
 from sluicegate.core.accounts import AccountState
 from sluicegate.core.addons import AddonState
-from sluicegate.core.gateway import PROVIDERS
+from sluicegate.core.gateway import PROVIDERS, GatewayRefused
 from sluicegate.core.keys import KeyKind
 from sluicegate.core.policies import Subject, Verdict
 from sluicegate.services import gateway_access, gateway_limits
 from sluicegate.services.gateway_limits import RateAllowance
+from sluicegate.surfaces.gateway.admission import Admission, visitor_of
 from sluicegate.surfaces.gateway.application import BASE
 from sluicegate.surfaces.gateway.operations import OPERATIONS
 from sluicegate.web.peer import RealPeer, TrustedProxies
@@ -418,3 +420,29 @@ class TestLimits:
         ]
         assert statuses == [401, 401, 401, 429, 429, 429]
         assert (await stage.ask("GET", ACCOUNT, "torbox", tokens="t")).status_code == 200
+
+    async def test_one_request_counts_once_however_often_it_is_looked_at(self, stage, vault):
+        """With an ``Idempotency-Key`` a request is looked at before it is run, and again when it is."""
+        admission = Admission(stage.gateway.access, stage.gateway.limits, vault)
+        right, wrong = stage.headers("torbox", tokens="t"), stage.headers("torbox", tokens="t")
+        wrong["x-relaygate-addon-secret"] = "as_wrong"
+
+        async def looked_at_twice(headers: dict[str, str]) -> list[str]:
+            scope = {"headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()]}
+            return [await _verdict(admission, scope) for _ in range(2)]
+
+        assert [await looked_at_twice(wrong) for _ in range(4)] == [
+            ["rg.invalid_developer"] * 2,
+            ["rg.invalid_developer"] * 2,
+            ["rg.invalid_developer"] * 2,
+            ["rg.rate_limited"] * 2,
+        ]
+        assert [await looked_at_twice(right) for _ in range(5)] == [["let in"] * 2] * 4 + [["rg.rate_limited"] * 2]
+
+
+async def _verdict(admission: Admission, scope: dict[str, Any]) -> str:
+    try:
+        await admission.admit(scope, visitor_of(scope))
+    except GatewayRefused as error:
+        return str(error.problem)
+    return "let in"

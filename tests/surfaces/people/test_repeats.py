@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import httpx
@@ -13,7 +14,7 @@ from sluicegate.core.addons import AddonState
 from sluicegate.core.errors import AlreadyExists
 from sluicegate.core.keys import KeyKind
 from sluicegate.db.connector import Connector
-from sluicegate.services import repeats
+from sluicegate.services import gateway_limits, repeats
 from sluicegate.services.repeats import Owner
 from sluicegate.wiring.web import make_app
 
@@ -264,3 +265,30 @@ async def test_the_gateway_honours_it_too_for_whoever_may_call(product: Product)
     await gateway.addons.decide(slug, AddonState.REVOKED)
     gateway.access.forget()
     assert (await client.post(path, json=body, headers=headers)).status_code == 401
+
+
+async def test_a_gateway_call_with_a_key_counts_once_in_the_rate_limits(product: Product, monkeypatch):
+    moment = 3e9 + 60.0 * (uuid4().int % 1_000_000)  # a minute that stands still, in which nothing else was counted
+    monkeypatch.setattr(gateway_limits, "time", SimpleNamespace(time=lambda: moment))
+    gateway = product.installation.gateway
+    slug = f"addon-{uuid4().hex[:8]}"
+    _, secret = await gateway.addons.apply(slug)
+    await gateway.addons.decide(slug, AddonState.APPROVED)
+    client = await product.client(
+        {
+            "x-relaygate-provider": "torbox",
+            "x-relaygate-addon-id": slug,
+            "x-relaygate-addon-secret": secret.reveal(),
+            "x-relaygate-provider-api-key": "sandbox-counted",
+        }
+    )
+    body = {"kind": "torrent", "magnet": "magnet:?xt=urn:btih:" + "d7" * 20}
+    for headers in (key(), key()):
+        assert (await client.post("/api/v0.6-beta/canonical/jobs", json=body, headers=headers)).status_code == 200
+    await gateway.limits.flush()
+    connection = await Connector(url=product.settings.database_url.get_secret_value()).connect()  # type: ignore[union-attr]
+    try:
+        counted = await connection.fetchval("SELECT count FROM gateway_rates WHERE bucket = $1", f"addon:{slug}")
+    finally:
+        await connection.close()
+    assert counted == 2

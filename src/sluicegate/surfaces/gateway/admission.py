@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from sluicegate.core.accounts import AccountState, Credential
@@ -17,9 +17,12 @@ from sluicegate.surfaces.gateway.headers import addon_claim, caller_claim, reque
 from sluicegate.web.asgi import Scope
 from sluicegate.web.peer import caller_address
 
-__all__ = ["Admission", "Visitor"]
+__all__ = ["Admission", "Visitor", "visitor_of"]
 
 T = TypeVar("T")
+
+_VISITOR: Final = "sluicegate.gateway_visitor"
+"""Where a scope keeps its visitor."""
 
 
 @dataclass(slots=True)
@@ -29,6 +32,8 @@ class Visitor:
     Attributes:
         addon: the identifier as presented; ``proven`` once its secret was right.
         presented: credentials in the request, to keep them out of whatever is recorded.
+        counted: the rate limits have counted it; looked at once more it is judged, and not counted again.
+        refused: why it was not let in.
     """
 
     address: str
@@ -39,6 +44,17 @@ class Visitor:
     key_id: UUID | None = None
     targets: tuple[Target, ...] = ()
     presented: list[str] = field(default_factory=list, repr=False)
+    counted: bool = False
+    refused: GatewayRefused | None = None
+
+
+def visitor_of(scope: Scope) -> Visitor:
+    """Who calls: one for each request, however many look at it before it is answered."""
+    visitor: Visitor | None = scope.get(_VISITOR)
+    if visitor is None:
+        client = scope.get("client")
+        visitor = scope[_VISITOR] = Visitor(client[0] if client else "")
+    return visitor
 
 
 class Admission:
@@ -51,7 +67,9 @@ class Admission:
 
     def count(self, visitor: Visitor) -> None:
         """Counts a call of this address. Raises GatewayRefused (``rg.rate_limited``)."""
-        self._limits.address(visitor.address)
+        if visitor.refused is not None and visitor.refused.problem is ProblemCode.RATE_LIMITED:
+            raise visitor.refused
+        _once(visitor, self._limits.address, visitor.address)
 
     async def admit(self, scope: Scope, visitor: Visitor, *, single: bool = False) -> None:
         """Fills in ``visitor``, whose ``targets`` are complete when no refusal was raised.
@@ -64,6 +82,17 @@ class Admission:
         Raises:
             GatewayRefused: the first check that fails.
         """
+        if visitor.refused is not None:
+            raise visitor.refused
+        try:
+            visitor.targets = tuple(await self._judge(scope, visitor, single=single))
+        except GatewayRefused as error:
+            visitor.refused = error
+            raise
+        finally:
+            visitor.counted = True
+
+    async def _judge(self, scope: Scope, visitor: Visitor, *, single: bool) -> list[Target]:
         self.count(visitor)
         await self._addon(scope, visitor)
         visitor.providers = requested_providers(scope)
@@ -73,16 +102,16 @@ class Admission:
         visitor.presented += [claim.proxy_key] if claim.proxy_key else claim.tokens
         if claim.proxy_key is None:
             targets = self._direct(visitor.providers, claim.tokens)
-            self._limits.key("direct:" + "+".join(sorted(t.credential.account_id for t in targets if t.credential)))
-        else:
-            caller = await self._counting(visitor, lambda: self._access.caller(claim.proxy_key or ""))
-            visitor.user_id, visitor.key_id = caller.key.user_id, caller.key.id
-            verdict = judge(caller.rules, key_id=caller.key.id, addon=visitor.addon, address=caller_address(scope))
-            if verdict.problem is not None:
-                raise GatewayRefused(verdict.problem, verdict.words)
-            self._limits.key(str(caller.key.id))
-            targets = [_from_vault(slug, caller) for slug in visitor.providers]
-        visitor.targets = tuple(targets)
+            accounts = sorted(target.credential.account_id for target in targets if target.credential)
+            _once(visitor, self._limits.key, "direct:" + "+".join(accounts))
+            return targets
+        caller = await self._counting(visitor, lambda: self._access.caller(claim.proxy_key or ""))
+        visitor.user_id, visitor.key_id = caller.key.user_id, caller.key.id
+        verdict = judge(caller.rules, key_id=caller.key.id, addon=visitor.addon, address=caller_address(scope))
+        if verdict.problem is not None:
+            raise GatewayRefused(verdict.problem, verdict.words)
+        _once(visitor, self._limits.key, str(caller.key.id))
+        return [_from_vault(slug, caller) for slug in visitor.providers]
 
     async def _addon(self, scope: Scope, visitor: Visitor) -> None:
         claim = addon_claim(scope)
@@ -90,14 +119,14 @@ class Admission:
         visitor.presented.append(claim.secret)
         await self._counting(visitor, lambda: self._access.addon(claim.slug, claim.secret))
         visitor.proven = True
-        self._limits.addon(claim.slug)
+        _once(visitor, self._limits.addon, claim.slug)
 
     async def _counting(self, visitor: Visitor, prove: Callable[[], Awaitable[T]]) -> T:
         """Wrong credentials count for the address: whoever guesses is soon told to wait."""
         try:
             return await prove()
         except GatewayRefused:
-            self._limits.stranger(visitor.address)
+            _once(visitor, self._limits.stranger, visitor.address)
             raise
 
     def _direct(self, providers: tuple[str, ...], tokens: tuple[str, ...]) -> list[Target]:
@@ -109,6 +138,11 @@ class Admission:
     def _account_of(self, slug: str, token: str) -> str:
         """A name for the account behind a direct token, so that its calls are paced as one account's."""
         return "direct-" + self._vault.fingerprint(f"{slug} {token}").hex()[:32]
+
+
+def _once(visitor: Visitor, count: Callable[[str], None], what: str) -> None:
+    if not visitor.counted:
+        count(what)
 
 
 def _from_vault(slug: str, caller: Caller) -> Target:

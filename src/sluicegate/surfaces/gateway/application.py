@@ -21,7 +21,7 @@ from sluicegate.net.tap import tapped_answers
 from sluicegate.services.gateway_audit import AuditService
 from sluicegate.services.gateway_fanout import Answered, FanOut, Target, told
 from sluicegate.services.gateway_jobs import GatewayJobs
-from sluicegate.surfaces.gateway.admission import Admission, Visitor
+from sluicegate.surfaces.gateway.admission import Admission, Visitor, visitor_of
 from sluicegate.surfaces.gateway.bodies import Query
 from sluicegate.surfaces.gateway.debug import upstream_debug
 from sluicegate.surfaces.gateway.envelope import Debug, wrap
@@ -113,8 +113,7 @@ class GatewayApplication:
             scope["path_template"] = BASE + _DESCRIPTION
             await _send(send, _Answer(200, _encode(self._description())))
             return
-        client = scope.get("client")
-        call = _Call(scope, receive, path, Visitor(client[0] if client else ""))
+        call = _Call(scope, receive, path, visitor_of(scope))
         try:
             answer = await self._answer(call)
         except SluicegateError as error:
@@ -123,9 +122,11 @@ class GatewayApplication:
             _log.error("an unexpected error ended a gateway call", exc_info=error)
             answer = _problem(InternalError(), call)
         total = time.perf_counter() - call.began
-        self._note(call, answer, total)
         answer.headers += _measured(call, answer, total)
-        await _send(send, answer)
+        try:
+            await _send(send, answer)
+        finally:  # after the answer, which waits for nothing that it does not need
+            self._note(call, answer, total)
 
     def note_answered(self, scope: Scope, visitor: Visitor, status: int, code: str | None) -> UUID:
         """Audits a call that was answered before it came here, and gives it an id."""
