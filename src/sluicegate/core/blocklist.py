@@ -15,15 +15,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote, urlsplit
-
-import re2
 
 from sluicegate.core.errors import ContentBlocked, InvalidInput
 from sluicegate.core.expressions import Expression
 from sluicegate.core.magnets import parse_info_hash
 from sluicegate.core.sources import Magnet, Nzb, Source, TorrentFile, WebLink
+
+if TYPE_CHECKING:
+    import re2
 
 __all__ = [
     "OPEN_GATE",
@@ -260,6 +261,8 @@ def _compiled(patterns: list[str]) -> "re2.Set | None":
     """All expressions as one automaton: a name is read once, however many rules there are."""
     if not patterns:
         return None
+    import re2  # see core.expressions
+
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MEMORY

@@ -4,11 +4,12 @@ RE2 has no look-around and no back-references; everything else is as usual. Matc
 the expression begins with ``(?i)``.
 """
 
-from typing import Final
-
-import re2
+from typing import TYPE_CHECKING, Final
 
 from sluicegate.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import re2
 
 __all__ = ["EXPRESSION_LENGTH_MAX", "Expression"]
 
@@ -34,6 +35,8 @@ class Expression:
     def __init__(self, source: str, *, field: str) -> None:
         if len(source) > EXPRESSION_LENGTH_MAX:
             raise InvalidInput(f"{field}: an expression has at most {EXPRESSION_LENGTH_MAX:,} characters.", field=field)
+        import re2  # three megabytes, which an installation without such rules saves
+
         try:
             self._compiled = re2.compile(source, _options())
         except re2.error as error:
@@ -51,6 +54,8 @@ _ACTION: Final = "Correct the expression (RE2 syntax: no look-around, no back-re
 
 
 def _options() -> "re2.Options":
+    import re2
+
     options = re2.Options()
     options.log_errors = False  # the text is a person's; it has no place in our log
     options.max_mem = _MEMORY

@@ -2,6 +2,8 @@
 
 Which keys and algorithms count is decided by the issuer that a token names, never by the token's header: an issuer with
 public keys has no shared secret in its list, so that a public key is never taken for one (RFC 8725, section 3.1).
+
+The library for tokens is loaded by the first token: three megabytes, which processes without tokens save.
 """
 
 import base64
@@ -11,18 +13,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID, uuid5
-
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import Key as WebKey
-from joserfc.jwk import OctKey
 
 from sluicegate.core.errors import NotFound, Unauthenticated
 from sluicegate.core.keys import KeyKind, TokenKey
 from sluicegate.core.ports import Clock, UnitOfWorkFactory
 from sluicegate.core.secrets import Secret
+
+if TYPE_CHECKING:
+    from joserfc.jwk import Key as WebKey
+    from joserfc.jwk import OctKey
 
 __all__ = [
     "AUDIENCE",
@@ -52,7 +53,7 @@ _TOKEN_NAMESPACE: Final = UUID("5b0d4a5c-7a51-4c0e-9d5c-5a1f6d3a9b10")
 class KeyFinder(Protocol):
     """The keys of an issuer."""
 
-    async def find(self, algorithm: str, key_id: str | None) -> WebKey | None:
+    async def find(self, algorithm: str, key_id: str | None) -> "WebKey | None":
         """The key that may have signed with this algorithm under this id; an algorithm that is not allowed has none."""
         ...
 
@@ -69,14 +70,16 @@ class People(Protocol):
 class SharedSecret:
     """The key of an issuer that signs with HS256 (Supabase's legacy secret)."""
 
-    key: OctKey = field(repr=False)
+    key: "OctKey" = field(repr=False)
 
     @classmethod
     def of(cls, secret: Secret) -> "SharedSecret":
         """From the secret as text."""
+        from joserfc.jwk import OctKey
+
         return cls(OctKey.import_key(secret.reveal()))
 
-    async def find(self, algorithm: str, key_id: str | None) -> WebKey | None:
+    async def find(self, algorithm: str, key_id: str | None) -> "WebKey | None":
         """See ``KeyFinder``; the id does not matter, as there is one key only."""
         del key_id
         return self.key if algorithm == "HS256" else None
@@ -91,7 +94,7 @@ class OwnTokens:
     """
 
     def __init__(self, keys: Sequence[bytes], clock: Clock) -> None:
-        self._keys = {_key_id(key): OctKey.import_key(_derived(key)) for key in reversed(keys)}
+        self._keys = {_key_id(key): _derived(key) for key in reversed(keys)}
         self._current = _key_id(keys[0])
         self._clock = clock
 
@@ -109,11 +112,18 @@ class OwnTokens:
         if session:
             claims["session_id"] = session
         header = {"alg": "HS256", "kid": self._current}
-        return Secret(jwt.encode(header, claims, self._keys[self._current], algorithms=["HS256"]))
+        from joserfc import jwt
 
-    async def find(self, algorithm: str, key_id: str | None) -> WebKey | None:
+        return Secret(jwt.encode(header, claims, self._key(self._current), algorithms=["HS256"]))
+
+    async def find(self, algorithm: str, key_id: str | None) -> "WebKey | None":
         """See ``KeyFinder``."""
-        return self._keys.get(key_id or "") if algorithm == "HS256" else None
+        return self._key(key_id) if algorithm == "HS256" and key_id in self._keys else None
+
+    def _key(self, key_id: str) -> "OctKey":
+        from joserfc.jwk import OctKey
+
+        return OctKey.import_key(self._keys[key_id])
 
 
 class SessionStanding(Protocol):
@@ -190,6 +200,9 @@ class TokenReader:
         )  # fmt: skip
 
     async def _verified(self, text: str, header: Mapping[str, Any], issuer: OtherIssuer) -> dict[str, Any]:
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
         algorithm, key_id = _text(header.get("alg")), header.get("kid")
         if "crit" in header:  # whatever it demands, it is not done here
             raise _refused()

@@ -32,7 +32,6 @@ from sluicegate.services.usage import UsageService
 from sluicegate.services.usage_history import UsageHistoryService
 from sluicegate.services.vault import AesVault
 from sluicegate.settings import Settings
-from sluicegate.web.jwks import PublishedKeys
 from sluicegate.web.limits import FailedAttempts
 from sluicegate.web.recent_keys import KeysAndTokens, RecentKeys
 from sluicegate.web.tokens import KeyFinder, OtherIssuer, OwnTokens, SharedSecret, TokenReader
@@ -168,6 +167,8 @@ def _issuers(settings: Settings, http: Http) -> Sequence[OtherIssuer]:
     if settings.jwt_secret is not None:
         keys = SharedSecret.of(Secret(settings.jwt_secret.get_secret_value()))
     else:
+        from sluicegate.web.jwks import PublishedKeys  # with the library for tokens, see web.tokens
+
         url = settings.jwt_jwks_url or settings.jwt_issuer.rstrip("/") + "/.well-known/jwks.json"
         keys = PublishedKeys(_Document(http, url))
     return (OtherIssuer(settings.jwt_issuer, settings.jwt_audience, keys),)

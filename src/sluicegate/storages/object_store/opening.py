@@ -9,8 +9,6 @@ from sluicegate.storages.object_store.azure import AzureBucket
 from sluicegate.storages.object_store.azure_signing import AccountKey, SasToken
 from sluicegate.storages.object_store.bucket import Bucket
 from sluicegate.storages.object_store.calls import Calls
-from sluicegate.storages.object_store.gcs import GcsBucket
-from sluicegate.storages.object_store.google_key import read_google_key
 from sluicegate.storages.object_store.oss import OssBucket
 from sluicegate.storages.object_store.s3 import S3Bucket
 
@@ -44,5 +42,9 @@ def _bucket(calls: Calls, clock: Clock, place: Place, secret: Secret) -> Bucket:
             credential = SasToken(secret) if by_sas else AccountKey(place.account, secret)
             return AzureBucket(calls, clock, endpoint=place.endpoint, container=place.bucket, credential=credential)
         case Cloud.GCS:
+            # Google's keys need certificates and RSA: two megabytes, which uploads to other clouds save.
+            from sluicegate.storages.object_store.gcs import GcsBucket
+            from sluicegate.storages.object_store.google_key import read_google_key
+
             key = read_google_key(secret)
             return GcsBucket(calls, clock, endpoint=place.endpoint, bucket=place.bucket, key=key)
