@@ -1,8 +1,8 @@
 """The account ledger in the database: exact over all processes, and one statement for whatever asks at the same time.
 
 Windows slide: a limit "250 calls in 60 seconds" holds for every 60 seconds, wherever they begin. Each call is a row
-until it no longer counts; the function ``ledger_take`` (migration 0002) looks, decides and writes under a lock of the
-account, in a transaction of its own.
+until it no longer counts; the function ``ledger_take`` (migrations 0002, 0016) looks, decides and writes under a lock
+of the account, in a transaction of its own.
 """
 
 import asyncio
