@@ -6,12 +6,13 @@ import base64
 import io
 import json
 import logging
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
-import structlog
 
 from sluicegate.core.errors import ConnectionFailed
 from sluicegate.core.keys import KeyKind, mint
@@ -168,26 +169,53 @@ def test_standard_log_records_are_clean(written: tuple[logging.Logger, io.String
     assert "ConnectionFailed" in out.getvalue()
 
 
-@pytest.mark.parametrize("renderer", [structlog.processors.JSONRenderer(), structlog.dev.ConsoleRenderer(colors=False)])
-@pytest.mark.parametrize("early", [True, False])
-def test_structlog_events_are_clean(redactor: Redactor, renderer, *, early: bool) -> None:
-    out = io.StringIO()
-    before = [structlog.processors.format_exc_info] if early else []
-    logger = structlog.wrap_logger(structlog.PrintLogger(out), processors=[*before, redactor.process, renderer])
-    logger.info(f"event {CANARY}", url=f"https://h.example/?q={quote(CANARY)}", count=3)
-    logger.info(
-        "nested", request={"headers": [("x", CANARY), {CANARY: {"y": (CANARY, {CANARY})}}]}, raw=CANARY.encode()
-    )
-    logger.info("fields", token="short", password="p", secret=Secret(CANARY), error=ValueError(CANARY))
+def test_the_fields_of_an_event_are_clean(redactor: Redactor) -> None:
+    events = [
+        {"event": f"event {CANARY}", "url": f"https://h.example/?q={quote(CANARY)}", "count": 3},
+        {"request": {"headers": [("x", CANARY), {CANARY: {"y": (CANARY, {CANARY})}}]}, "raw": CANARY.encode()},
+        {"token": "short", "password": "p", "secret": Secret(CANARY), "error": ValueError(CANARY)},
+    ]
     try:
         failing()
     except ConnectionFailed:
-        logger.exception("it failed")
-    text = out.getvalue()
-    assert not traces(text)
-    assert "short" not in text
-    assert "direct cause" in text
-    assert "3" in text
+        events.append({"event": "it failed", "exc_info": sys.exc_info()})
+    clean = [redactor.process(event) for event in events]
+    assert not traces(json.dumps(clean, default=str))
+    assert not traces(repr(clean))
+    assert clean[0]["count"] == 3
+    assert clean[2]["token"] == MASK
+    assert "direct cause" in clean[3]["exception"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_the_lines_of_the_log_are_clean(form: str) -> None:
+    program = f"""
+import logging
+from sluicegate.core.secrets import Secret
+from sluicegate.wiring.log import configure_logging
+configure_logging("info", {form!r})
+Secret({CANARY!r}).reveal()
+log = logging.getLogger("a.b")
+log.debug("too fine")
+log.warning("it holds %s", {CANARY!r})
+try:
+    raise ValueError({CANARY!r})
+except ValueError:
+    log.exception("it failed")
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    ).stderr
+    assert not traces(said)
+    assert "too fine" not in said
+    assert "ValueError" in said
+    assert said.count(MASK) >= 2
+    if form == "json":
+        first, second = (json.loads(line) for line in said.splitlines())
+        assert (first["level"], first["logger"], first["event"]) == ("warning", "a.b", f"it holds {MASK}")
+        assert second["exception"].startswith("Traceback")
+    else:
+        assert said.splitlines()[0].endswith(f" warning  it holds {MASK} [a.b]")
 
 
 def test_hostile_texts_cost_little() -> None:

@@ -7,11 +7,10 @@ Exit codes: 0 done, 1 the work failed, 2 wrong usage or input, 3 not found, 4 re
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from sluicegate.core.errors import (
     AccessDenied,
@@ -22,12 +21,27 @@ from sluicegate.core.errors import (
     SluicegateError,
 )
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 __all__ = ["EXIT_CODES", "fail", "notes", "print_json", "print_table", "stop_with"]
 
-notes: Final = Console(stderr=True, highlight=False)
-"""For people: progress, hints, errors. Never data."""
 
-_out: Final = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
+class _Notes:
+    """Says things on stderr; what draws on terminals is loaded with the first word, and by a server never."""
+
+    @cached_property
+    def console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False)
+
+    def print(self, *words: object, markup: bool = True, soft_wrap: bool = False) -> None:
+        self.console.print(*words, markup=markup, soft_wrap=soft_wrap)
+
+
+notes: Final = _Notes()
+"""For people: progress, hints, errors. Never data."""
 
 EXIT_CODES: Final[dict[int, str]] = {
     0: "done",
@@ -47,6 +61,9 @@ def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Prints data for people; ``empty`` says on stderr that there is nothing."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         # The first column is what people copy into the next command.
@@ -54,7 +71,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     if table.row_count:
-        _out.print(table)
+        width = None if sys.stdout.isatty() else 240
+        Console(highlight=False, soft_wrap=True, width=width).print(table)
     else:
         notes.print(empty)
 

@@ -4,19 +4,12 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-
 from sluicegate.cli.output import notes
 from sluicegate.core.jobs import Job
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from sluicegate.wiring.installation import Installation
 
 __all__ = ["bar", "watch_job"]
@@ -25,15 +18,24 @@ _LOOK_EVERY: Final = 2.0
 """Seconds after which the job is read even if no change was announced."""
 
 
-def bar() -> Progress:
+def bar() -> "Progress":
     """A bar on stderr that goes away when it is done."""
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        console=notes,
+        console=notes.console,
         transient=True,
     )
 

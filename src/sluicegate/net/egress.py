@@ -6,6 +6,7 @@ Private networks are reachable only through an explicit allow-list of the operat
 """
 
 import asyncio
+import logging
 import re
 import socket
 import time
@@ -16,8 +17,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_network
 from typing import Final
-
-import structlog
 
 from sluicegate.core.errors import ConnectionFailed, ForbiddenAddress, InvalidInput, UpstreamTimeout
 from sluicegate.net.addresses import Address, Network, refusal
@@ -35,7 +34,7 @@ _CACHE_ADDRESSES: Final = 4096
 _ADDRESSES_PER_NAME: Final = 16
 _LOOKUP_THREADS: Final = 8
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ class Egress:
         self.hop_gate: Callable[[str], Awaitable[None]] | None = None
         self._checked: OrderedDict[tuple[str, int], tuple[float, tuple[str, ...]]] = OrderedDict()
         for allowance in self.policy.allowances:
-            _log.info("egress.allowed", network=str(allowance))
+            _log.info("egress.allowed: %s", allowance)
 
     def check_url(self, url: str) -> Target:
         """Reads a URL and refuses what can be refused without a look-up: schemes, spellings, addresses as hosts.

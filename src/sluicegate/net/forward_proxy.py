@@ -8,13 +8,12 @@ requests are understood, one per connection; everything else is refused. A refus
 import asyncio
 import base64
 import hmac
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, Self
-
-import structlog
 
 from sluicegate.core.errors import ContentBlocked, ForbiddenAddress, SluicegateError, UpstreamTimeout
 from sluicegate.net.egress import Egress
@@ -32,7 +31,7 @@ _USER: Final = "child"
 _HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "upgrade"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS"})
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -162,7 +161,7 @@ class ForwardProxy:
             return await self._egress.connect(host, port, timeout=self._connect_timeout)
         except (ContentBlocked, ForbiddenAddress) as error:
             lease.traffic.refused += 1
-            _log.warning("forward_proxy.refused", reason=error.detail)
+            _log.warning("forward_proxy.refused: %s", error.detail)
             raise _Refusal("403 Forbidden", f"{REFUSED_HEADER}: address") from None
         except UpstreamTimeout:
             raise _Refusal("504 Gateway Timeout") from None

@@ -95,15 +95,13 @@ class Redactor:
         """The traceback of an exception and of all its causes, as clean text."""
         return self.clean("".join(traceback.format_exception(error)).rstrip("\n"))
 
-    def process(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """A structlog processor; its place is right before the renderer, where nothing is added any more."""
+    def process(self, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Cleans the fields of an event in place, right before it is written; ``exc_info`` becomes ``exception``."""
         error = _exception_of(event.pop("exc_info", None))
         if error is not None:
             event["exception"] = self.clean_exception(error)
         for name, value in event.items():
-            # Names with an underscore in front belong to structlog itself and are never rendered.
-            if not name.startswith("_"):
-                event[name] = MASK if _SENSITIVE_FIELD.fullmatch(name) else self._clean_value(value, _DEPTH_MAX)
+            event[name] = MASK if _SENSITIVE_FIELD.fullmatch(name) else self._clean_value(value, _DEPTH_MAX)
         return event
 
     def _clean_value(self, value: object, depth: int) -> object:
@@ -151,7 +149,7 @@ class Redactor:
 
 
 class RedactingFilter(logging.Filter):
-    """Cleans records for handlers that structlog does not feed: message, arguments, traceback and stack."""
+    """Cleans records for handlers that are not ours: message, arguments, traceback and stack."""
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__()

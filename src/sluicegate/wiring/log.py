@@ -1,9 +1,10 @@
 """Logging: one line per event, for people or machines; secrets are taken out by value before anything is written."""
 
+import json
 import logging
 import sys
-
-import structlog
+from datetime import UTC, datetime
+from typing import Any
 
 from sluicegate.net.redact import Redactor
 
@@ -13,39 +14,43 @@ _QUIET = ("pgqueuer", "alembic", "sqlalchemy", "asyncio", "uvicorn.access")
 
 
 def configure_logging(level: str, form: str) -> None:
-    """Sends structlog and the standard library's loggers the same way, to stderr.
+    """Sends what every logger says to stderr.
 
     Args:
         level: ``debug``, ``info``, ``warning`` or ``error``.
         form: ``text``, ``json``, or ``auto`` for text on a terminal and JSON elsewhere.
     """
     machine = form == "json" or (form == "auto" and not sys.stderr.isatty())
-    shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
     redactor = Redactor()
     redactor.watch()
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer() if machine else structlog.dev.ConsoleRenderer()
-    )
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redactor.process, renderer],
-        )
-    )
+    handler.setFormatter(_Lines(redactor, machine=machine))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+class _Lines(logging.Formatter):
+    """Writes records as lines: JSON objects for machines; time, level, event and logger for people."""
+
+    def __init__(self, redactor: Redactor, *, machine: bool) -> None:
+        super().__init__()
+        self._redactor = redactor
+        self._machine = machine
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record without secrets; in text, a traceback follows on lines of its own."""
+        event = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        more: dict[str, Any] = {"exc_info": record.exc_info, "stack": record.stack_info}
+        clean = self._redactor.process(event | {name: value for name, value in more.items() if value})
+        if self._machine:
+            return json.dumps(clean, ensure_ascii=False, default=str)
+        first = f"{clean['timestamp'][:19]}Z {clean['level']:<8} {clean['event']} [{clean['logger']}]"
+        return "\n".join([first, *(clean[name] for name in ("exception", "stack") if name in clean)])
