@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ _OVER = {"Completed", "Failed", "Warning", "Skipped"}
 
 @dataclass(frozen=True, slots=True)
 class MediaClient:
-    """Calls the media jobs API of a product."""
+    """Calls the media jobs API of a product; ``library_key`` belongs to the same user and follows the changes."""
 
     url: str
     key: str = field(repr=False)
+    library_key: str = field(repr=False)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """A JSON call."""
@@ -36,6 +37,18 @@ class MediaClient:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read() or b"null")
 
+    def told(self, url: str, **options: object) -> tuple[dict[str, Any], float]:
+        """The completed job for ``url``, and the seconds from the request until the change stream told its end."""
+        headers = {"Authorization": f"Bearer {self.library_key}"}
+        request = urllib.request.Request(f"{self.url}/v1/events", headers=headers)
+        with urllib.request.urlopen(request, timeout=600) as events:
+            _until(events, "following", ())
+            began = time.monotonic()
+            job_id = self.call("POST", "/jobs", {"url": url, **options})["job_id"]
+            _until(events, "media_job", {(job_id, status) for status in _OVER})
+            seconds = time.monotonic() - began
+        return self._checked(self.call("GET", f"/jobs/{job_id}")), seconds
+
     def completed(self, url: str, every: float = 0.02, **options: object) -> dict[str, Any]:
         """The job for ``url`` when it is completed; it is looked at ``every`` so many seconds."""
         job_id = self.call("POST", "/jobs", {"url": url, **options})["job_id"]
@@ -44,16 +57,32 @@ class MediaClient:
             if job["status"] in _OVER:
                 break
             time.sleep(every)
+        return self._checked(job)
+
+    def _checked(self, job: dict[str, Any]) -> dict[str, Any]:
         if job["status"] != "Completed":
             raise RuntimeError(f"the job ended as {job['status']}: {job['error']}")
         return job
+
+
+def _until(events: Iterable[bytes], name: str, wanted: Collection[tuple[str, str]]) -> None:
+    """Reads server-sent events until the first one of this name that tells one of these (id, status)."""
+    event = ""
+    for line in events:
+        word, _, value = line.decode().strip().partition(": ")
+        event = value if word == "event" else event
+        if word == "data" and event == name:
+            told = json.loads(value)
+            if not wanted or (told["id"], told["status"]) in wanted:
+                return
+    raise RuntimeError("the change stream has ended")
 
 
 def media_client(product: Product, user: str = "home") -> MediaClient:
     """A client with a fresh media key."""
     command = [COMMAND, "keys", "create", "--user", user, "--kind", "media", "--data-dir", str(product.data)]
     key = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    return MediaClient(product.url, key)
+    return MediaClient(product.url, key, product.key)
 
 
 def hls_folder(folder: Path, seconds: int = 60) -> None:
