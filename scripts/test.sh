@@ -8,7 +8,19 @@ if [ -z "$(command -v chromium chromium-browser google-chrome | head -n 1)" ] &&
   { timeout 120 apt-get update -qq && timeout 480 apt-get install -y -qq --no-install-recommends chromium; } >/dev/null ||
     echo "chromium could not be installed; the tests of the dashboard will fail" >&2
 fi
-# Most tests wait for something, so twice as many processes as a small machine has cores end sooner than half of them.
+# What tests write is thrown away: kept in memory where there is room for it, it costs a tenth of the time.
+room=${TMPDIR:-/tmp}
+if [ -z "${TMPDIR:-}" ] && [ -w /dev/shm ] && grep -qE '^\S+ /dev/shm tmpfs' /proc/mounts &&
+  ! grep -qE '^\S+ /dev/shm \S+ \S*noexec' /proc/mounts &&
+  [ "$(df --output=avail -k /dev/shm | tail -n 1)" -gt $((4 << 20)) ] &&
+  [ "$(awk '/^MemAvailable/ {print $2}' /proc/meminfo)" -gt $((8 << 20)) ]; then
+  room=/dev/shm
+fi
+TMPDIR=$(mktemp -d "$room/sg.XXXXXX") # a short name: sockets lie in it
+chmod 711 "$TMPDIR"                   # the database's own user goes through it
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+# Most tests wait for something, so more processes than a small machine has cores end sooner than as many.
 # A file stays in one of them: session fixtures (database, server) are made once for each process. Files come in the
 # order of tests/conftest.py, long ones first, and not by how many tests they have.
-exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-4}" --dist loadfile --no-loadscope-reorder "$@"
+.venv/bin/python -m pytest -n "${TEST_PROCESSES:-4}" --dist loadfile --no-loadscope-reorder "$@"

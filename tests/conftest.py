@@ -1,5 +1,6 @@
 """Fixtures for every area: one embedded PostgreSQL per test session, a fresh database of it for each test."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -30,6 +31,17 @@ _LONGEST_FIRST = (
     "services",
 )
 """Folders whose files take long, most of all where servers are started and killed: begun last, they would end last."""
+
+
+def pytest_configure() -> None:
+    """Twelve thousand tests are made before the first one runs, and all of them stay: nothing to be found in them."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """They are not searched again either."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
