@@ -19,6 +19,8 @@ __all__ = ["URL_LENGTH_MAX", "Target", "read_authority", "read_url"]
 URL_LENGTH_MAX: Final = 16_384
 """Characters; signed links of content networks reach a few thousand."""
 
+_SHORT: Final = 200
+
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.DOTALL)
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -66,6 +68,10 @@ def read_url(url: str) -> Target:
     Raises:
         ForbiddenAddress: another scheme, credentials in the URL, or a host in any but its plain spelling.
     """
+    return _read_again(url) if len(url) <= _SHORT and "?" not in url else _read(url)
+
+
+def _read(url: str) -> Target:
     if len(url) > URL_LENGTH_MAX:
         raise ForbiddenAddress(f"The URL is longer than {URL_LENGTH_MAX} characters.")
     parts = _URL.fullmatch(url.strip(" "))
@@ -82,6 +88,10 @@ def read_url(url: str) -> Target:
     suffix = "" if port == _DEFAULT_PORTS[scheme] else f":{port}"
     path = rest if rest.startswith("/") else f"/{rest}"
     return Target(scheme, host, port, f"{scheme}://{shown}{suffix}{path}")
+
+
+_read_again: Final = lru_cache(512)(_read)
+"""For the addresses of a provider's operations, which come again and again; one that has a query may hold a secret."""
 
 
 @lru_cache(1024)

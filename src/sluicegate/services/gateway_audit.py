@@ -17,7 +17,7 @@ __all__ = ["AuditService", "audit_record"]
 
 _log: Final = logging.getLogger(__name__)
 _WAITING_MAX: Final = 20_000
-_BATCH: Final = 200
+_BATCH: Final = 100
 """Calls of one transaction: while the database writes a long one, turns of the account ledger wait for a processor."""
 _PAGE: Final = 500
 _USAGE_DAYS_MAX: Final = 366
