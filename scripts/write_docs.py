@@ -15,7 +15,7 @@ from litestar import Litestar
 from pydantic_core import PydanticUndefined
 from typer.core import TyperCommand, TyperGroup
 
-from sluicegate.cli.main import app
+from sluicegate.cli.commands import app
 from sluicegate.cli.output import EXIT_CODES
 from sluicegate.core.errors import Retry, SluicegateError
 from sluicegate.settings import Settings

@@ -18,7 +18,7 @@ from scripts.write_docs import DOCS, endpoints
 from scripts.write_docs import _Unused as Unused
 from typer.core import TyperCommand, TyperGroup
 
-from sluicegate.cli.main import app
+from sluicegate.cli.commands import app
 from sluicegate.core.manifest import read_manifest
 from sluicegate.settings import Settings
 from sluicegate.surfaces.gateway.application import BASE

@@ -13,7 +13,7 @@ import pytest
 import typer
 import yaml
 
-from sluicegate.cli.main import app
+from sluicegate.cli.commands import app
 from sluicegate.settings import Settings
 
 ROOT = Path(__file__).parents[2]
