@@ -32,7 +32,7 @@ SETTINGS = {
 async def house() -> AsyncIterator[Server]:
     """The running installation."""
     with ready_made.open_folder() as home:
-        server = Server(home / "data", SETTINGS, installed=True)
+        server = Server(home / "data", SETTINGS)
         await server.start()
         yield server
         await server.stop()

@@ -2,8 +2,8 @@
 
 Loading the product takes Python longer than most tests take, so one process for each test process loads it once and
 forks for every start. What comes out is a real process with its own id, environment and descriptors that runs the
-command's entry point, can be killed, and is nobody's thread. The shared installation (``tests.house``) and a few tests
-of the command itself start the installed command instead, as users do.
+command's entry point, can be killed, and is nobody's thread. The tests of the roles and of the command itself start the
+installed command instead, as users do.
 """
 
 import asyncio

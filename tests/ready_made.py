@@ -1,8 +1,8 @@
 """Folders that the database's own user can reach, and databases that need not be made anew in them.
 
 Making a database folder and bringing it to the present shape costs two seconds of processor time, which is more than
-most tests need for what they test. It is done once for each state of the code and copied. The shared installation
-(``tests.house``) and the tests of the first start still make theirs, as a user's first start does.
+most tests need for what they test. It is done once for each state of the code and copied. The tests of the roles and
+of the database itself still make theirs, as a user's first start does.
 """
 
 import asyncio

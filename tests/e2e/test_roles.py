@@ -23,7 +23,8 @@ async def home() -> AsyncIterator[Path]:
 
 @pytest.fixture(scope="module")
 async def web(home: Path) -> AsyncIterator[Server]:
-    server = Server(home / "data")
+    """The installed command on an empty folder, as a user starts it."""
+    server = Server(home / "data", installed=True)
     await server.start(options=("--role", "web"))
     yield server
     await server.stop()
