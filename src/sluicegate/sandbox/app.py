@@ -99,7 +99,7 @@ class SandboxApp:
             return
         token = dialect.token(request)
         account = dialect.account(token)
-        call.token, call.account, call.rates = masked(token), account.id if account else "-", request.counted
+        call.token, call.account, call.rates = masked(token), account.id if account else "-", tuple(request.counted)
         call.status = await self._exchange(dialect, request, account, scope, receive, send)
 
     async def _exchange(
