@@ -3,6 +3,8 @@
 A challenge proves itself: it carries when it ends, and a keyed fingerprint of that, of what it is for, of the pages
 that asked, and of the session or visitor that asked. So nothing is kept for whoever only asks; a challenge that was
 answered rightly is marked, and is good for nothing else.
+
+The library that reads devices is loaded by the first passkey: six megabytes, which a server without passkeys saves.
 """
 
 import secrets
@@ -13,26 +15,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 from typing import Any, Final
-
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import (
-    options_to_json_dict,
-    parse_authentication_credential_json,
-    parse_client_data_json,
-    parse_registration_credential_json,
-)
-from webauthn.helpers.structs import (
-    AttestationConveyancePreference,
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from sluicegate.core.errors import Unauthenticated
 from sluicegate.core.passkeys import Passkey, RelyingParty
@@ -50,7 +32,6 @@ _ANSWER_MAX: Final = 16 * 1024
 _NAME: Final = "Sluicegate"
 _WRONG: Final = "This passkey was not accepted."
 _AGAIN: Final = "Try again, or sign in with your password."
-_VERIFIED: Final = UserVerificationRequirement.REQUIRED
 
 
 class Ceremony(StrEnum):
@@ -92,6 +73,9 @@ class PasskeyCeremonies:
 
     def registration(self, user: User, party: RelyingParty, known: list[Passkey], bound_to: str) -> dict[str, Any]:
         """What ``navigator.credentials.create`` is called with, as JSON; ``known`` devices make no second one."""
+        from webauthn import generate_registration_options
+        from webauthn.helpers import options_to_json_dict, structs
+
         options = generate_registration_options(
             rp_id=party.host,
             rp_name=_NAME,
@@ -99,24 +83,33 @@ class PasskeyCeremonies:
             user_name=user.name,
             challenge=self._challenge(Ceremony.REGISTER, party, bound_to),
             timeout=_MILLISECONDS,
-            attestation=AttestationConveyancePreference.NONE,
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED, user_verification=_VERIFIED
+            attestation=structs.AttestationConveyancePreference.NONE,
+            authenticator_selection=structs.AuthenticatorSelectionCriteria(
+                resident_key=structs.ResidentKeyRequirement.REQUIRED,
+                user_verification=structs.UserVerificationRequirement.REQUIRED,
             ),
-            exclude_credentials=[PublicKeyCredentialDescriptor(id=one.credential_id) for one in known],
+            exclude_credentials=[structs.PublicKeyCredentialDescriptor(id=one.credential_id) for one in known],
         )
         return options_to_json_dict(options)
 
     def sign_in(self, party: RelyingParty, bound_to: str) -> dict[str, Any]:
         """What ``navigator.credentials.get`` is called with, as JSON; the device knows whose passkeys it has."""
-        challenge = self._challenge(Ceremony.SIGN_IN, party, bound_to)
+        from webauthn import generate_authentication_options
+        from webauthn.helpers import options_to_json_dict, structs
+
         options = generate_authentication_options(
-            rp_id=party.host, challenge=challenge, timeout=_MILLISECONDS, user_verification=_VERIFIED
+            rp_id=party.host,
+            challenge=self._challenge(Ceremony.SIGN_IN, party, bound_to),
+            timeout=_MILLISECONDS,
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
         )
         return options_to_json_dict(options)
 
     def made(self, answer: str, party: RelyingParty, bound_to: str) -> NewPasskey:
         """The passkey that a device has made. Raises Unauthenticated."""
+        from webauthn import verify_registration_response
+        from webauthn.helpers import parse_client_data_json, parse_registration_credential_json
+
         with _judged("Try again."):
             credential = parse_registration_credential_json(_bounded(answer))
             challenge = parse_client_data_json(credential.response.client_data_json).challenge
@@ -133,11 +126,16 @@ class PasskeyCeremonies:
 
     def claimed(self, answer: str) -> bytes:
         """Which passkey an answer says it is of. Raises Unauthenticated."""
+        from webauthn.helpers import parse_authentication_credential_json
+
         with _judged(_AGAIN):
             return parse_authentication_credential_json(_bounded(answer)).raw_id
 
     def proven(self, answer: str, passkey: Passkey, party: RelyingParty, bound_to: str) -> Proof:
         """That the owner of a passkey has answered. Raises Unauthenticated."""
+        from webauthn import verify_authentication_response
+        from webauthn.helpers import parse_authentication_credential_json, parse_client_data_json
+
         with _judged(_AGAIN):
             credential = parse_authentication_credential_json(_bounded(answer))
             challenge = parse_client_data_json(credential.response.client_data_json).challenge
