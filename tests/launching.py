@@ -191,40 +191,53 @@ def _parent() -> _Parent:
     return _parents[0]
 
 
-def _serve_children(link: socket.socket) -> dict[str, Any] | None:
-    """Forks for every request; returns in the child what it is to run, and None here when nobody asks any more."""
-    waiting = selectors.DefaultSelector()
-    waiting.register(link, selectors.EVENT_READ)
-    children: dict[int, int] = {}
-    while True:
-        for key, _ in waiting.select():
-            if key.fileobj is link:
-                message, descriptors, _, _ = socket.recv_fds(link, _MESSAGE_MAX, 3)
+class _Nursery:
+    """The other side: forks for every request and tells of every end."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._waiting = selectors.DefaultSelector()
+        self._waiting.register(link, selectors.EVENT_READ)
+        self._children: dict[int, int] = {}
+
+    def serve(self) -> dict[str, Any] | None:
+        """Returns in a child what it is to run, and None here when nobody asks any more."""
+        while True:
+            for key, _ in self._waiting.select():
+                if key.fileobj is not self._link:
+                    self._tell_end(key.fd)
+                    continue
+                message, descriptors, _, _ = socket.recv_fds(self._link, _MESSAGE_MAX, 3)
                 if not message:
                     return None
-                pid = os.fork()
-                if pid == 0:
-                    for number, descriptor in enumerate(descriptors):
-                        os.dup2(descriptor, number)
-                    for descriptor in [*descriptors, *children]:
-                        os.close(descriptor)
-                    waiting.close()
-                    link.close()
+                if self._fork(descriptors) == 0:
                     return json.loads(message)  # type: ignore[no-any-return]
-                for descriptor in descriptors:
-                    os.close(descriptor)
-                watch = os.pidfd_open(pid)
-                children[watch] = pid
-                waiting.register(watch, selectors.EVENT_READ)
-                link.send(json.dumps({"pid": pid}).encode())
-            else:
-                watch = key.fd
-                waiting.unregister(watch)
-                os.close(watch)
-                pid = children.pop(watch)
-                _, status = os.waitpid(pid, 0)
-                with suppress(BrokenPipeError):
-                    link.send(json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
+
+    def _fork(self, descriptors: list[int]) -> int:
+        pid = os.fork()
+        if pid == 0:
+            for number, descriptor in enumerate(descriptors):
+                os.dup2(descriptor, number)
+            for descriptor in [*descriptors, *self._children]:
+                os.close(descriptor)
+            self._waiting.close()
+            self._link.close()
+            return 0
+        for descriptor in descriptors:
+            os.close(descriptor)
+        watch = os.pidfd_open(pid)
+        self._children[watch] = pid
+        self._waiting.register(watch, selectors.EVENT_READ)
+        self._link.send(json.dumps({"pid": pid}).encode())
+        return pid
+
+    def _tell_end(self, watch: int) -> None:
+        self._waiting.unregister(watch)
+        os.close(watch)
+        pid = self._children.pop(watch)
+        _, status = os.waitpid(pid, 0)
+        with suppress(BrokenPipeError):
+            self._link.send(json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
 
 
 def _preload() -> None:
@@ -239,7 +252,7 @@ def _preload() -> None:
 def _main() -> None:
     with socket.socket(fileno=int(sys.argv[1])) as link:
         _preload()
-        asked = _serve_children(link)
+        asked = _Nursery(link).serve()
     if asked is None:
         return
     os.environ.clear()
