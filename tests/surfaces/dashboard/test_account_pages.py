@@ -57,6 +57,22 @@ async def test_the_health_of_an_account_is_shown_to_its_owner_alone(newcomer: Pe
         await newcomer.see(f"/app/accounts/{account}?{wrong}", 400)
 
 
+async def test_a_new_token_that_cannot_be_one_is_not_tried(newcomer: Person, house: Server):
+    """A beginning of it would be refused by the provider, which says nothing of what is wrong."""
+    async with database(house) as connection:
+        account = await connection.fetchval(
+            """INSERT INTO accounts (id, user_id, provider, label, state, reason, token_hint, sealed_token, created_at)
+            SELECT gen_random_uuid(), id, 'torbox', 'mine', 'disabled', '', '…x', 'kept', now()
+            FROM users WHERE name = $1 RETURNING id""",
+            newcomer.name,
+        )
+        for token, said in (("  ", "paste the new token"), ("x" * 4001, "At most 4,000"), ("a\0b", "cannot be kept")):
+            answer = await newcomer.send(f"/app/accounts/{account}/token", 422, new_token=token)
+            assert re.search(f"torbox \\(mine\\): [^<]*{said}", answer.text), said
+            assert token.strip() == "" or token not in answer.text
+        assert await connection.fetchval("SELECT sealed_token FROM accounts WHERE id = $1", account) == b"kept"
+
+
 async def test_many_accounts_are_paged_and_a_page_stays_light(newcomer: Person, house: Server):
     async with database(house) as connection:
         await connection.execute(

@@ -162,12 +162,17 @@ async def renew(request: _Request, services: _Services, account_id: FromPath[UUI
     """Replaces the token."""
     account = await _own(request, services, account_id)
     form = await Form.of(request)
-    try:
-        await services.accounts.rotate(account_id, Secret(form.secret("new_token", most=4000).strip()))
-    except SluicegateError as error:
-        form.errors[""] = f"{account.provider} ({account.label}): {sentence(error)}"
-        return await _page(request, services, form)
-    return go(_PATH, "renewed")
+    token = Secret(form.secret("new_token", most=4000).strip())
+    wrong = form.errors.pop("new_token", "") if token else "Please paste the new token."
+    if not wrong:
+        try:
+            await services.accounts.rotate(account_id, token)
+            return go(_PATH, "renewed")
+        except SluicegateError as error:
+            wrong = sentence(error)
+    # The page has a field like this for every account: the sentence says whose it is.
+    form.errors[""] = f"{account.provider} ({account.label}): {wrong}"
+    return await _page(request, services, form)
 
 
 @post("/accounts/{account_id:uuid}/switch")
