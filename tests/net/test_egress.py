@@ -3,6 +3,7 @@
 # ruff: noqa: E501, RUF001
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import pytest
@@ -132,9 +133,10 @@ def test_a_wrong_entry_of_the_allow_list_is_explained(entry: str) -> None:
     assert caught.value.field == "SLUICEGATE_EGRESS_ALLOW"
 
 
-def test_the_allow_list_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    Egress(EgressPolicy.parse("10.0.0.0/8:443"), resolver=answering())
-    assert "10.0.0.0/8 port 443" in capsys.readouterr().out
+def test_the_allow_list_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="sluicegate.net.egress"):
+        Egress(EgressPolicy.parse("10.0.0.0/8:443"), resolver=answering())
+    assert "10.0.0.0/8 port 443" in caplog.text
 
 
 def test_the_ranges_for_other_engines_say_the_same() -> None:
