@@ -40,11 +40,17 @@ async def meet(http: Http, interposer: Interposer, reply: Reply) -> e.UpstreamEr
 
 @pytest.mark.parametrize(("code", "kind"), PAIRS)
 async def test_codes(http: Http, interposer: Interposer, code: str, kind: type[e.UpstreamError]) -> None:
-    for status in (200, 400):
+    for status in (200, 400) if code == "aCodeNobodyHasSeen" else (200, 400, 500):
         told = {"success": False, "error": code, "error_description": "fileNotFound badToken"}
         error = await meet(http, interposer, Reply.json(told, status=status))
         assert (type(error), error.upstream_code) == (kind, code)
         assert error.retry_after == (3600.0 if code == "floodDetected" else None)
+        assert ("data centres" in error.action) is (code in {"serverNotAllowed", "disabledServerHost"})
+
+
+async def test_long_code_is_cut(http: Http, interposer: Interposer) -> None:
+    error = await meet(http, interposer, Reply.json({"success": False, "error": "y" * 100}, status=400))
+    assert error.upstream_code == "y" * 80
 
 
 @pytest.mark.parametrize(
