@@ -14,6 +14,7 @@ from sluicegate.core.errors import AlreadyExists, Conflict, NotFound
 from sluicegate.core.media_jobs import MediaJob, MediaNews, MediaOptions, MediaResult, MediaState, MediaStep
 from sluicegate.core.places import ListPlace
 from sluicegate.core.ports import Change
+from sluicegate.db.durability import without_waiting
 from sluicegate.db.media_news import ADVANCE, as_news
 from sluicegate.db.notices import NOTIFY, notice
 from sluicegate.db.rows import beside, columns_of, first, new, new_values, page_bounds
@@ -125,7 +126,8 @@ class MediaJobs:
         return replace(after, updated_at=row["updated_at"])
 
     async def advance(self, news: Sequence[MediaNews]) -> set[UUID]:
-        """See the port."""
+        """See the port. The next news tell more than what a power cut undoes."""
+        await without_waiting(self._connection)
         rows = await self._connection.execute(ADVANCE, {"news": json.dumps(as_news(news))})
         return {row.id for row in rows}
 

@@ -14,6 +14,7 @@ from sluicegate.core.destinations import Cloud, UploadRow, storage_name
 from sluicegate.core.ports import Vault
 from sluicegate.core.storage import UploadedPart, UploadState
 from sluicegate.db.destination_schema import STORE_IS_ACTIVE, destinations, open_uploads, store_jobs
+from sluicegate.db.durability import without_waiting
 from sluicegate.db.rows import first, many, page_bounds
 from sluicegate.db.schema import MEDIA_IS_ACTIVE, media_jobs
 
@@ -36,7 +37,9 @@ class OpenUploads:
         return None if row is None else self._row(row)
 
     async def save(self, row: UploadRow) -> None:
-        """See the port."""
+        """See the port. The id of an upload is on the disk before its first part; parts can be sent again."""
+        if row.state.parts:
+            await without_waiting(self._connection)
         kind = _kind(row.destination_id, row.key)
         changing = {
             "size": row.size,
@@ -50,7 +53,8 @@ class OpenUploads:
         )
 
     async def remove(self, destination_id: UUID, key: str) -> None:
-        """See the port."""
+        """See the port. A row that comes back is found to be over by whoever looks at it next."""
+        await without_waiting(self._connection)
         await self._connection.execute(delete(open_uploads).where(_place(destination_id, key)))
 
     async def of(self, user_id: UUID, cloud: Cloud | None, name: str | None) -> list[UploadRow]:
