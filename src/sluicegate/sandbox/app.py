@@ -99,8 +99,11 @@ class SandboxApp:
             return
         token = dialect.token(request)
         account = dialect.account(token)
-        call.token, call.account, call.rates = masked(token), account.id if account else "-", tuple(request.counted)
-        call.status = await self._exchange(dialect, request, account, scope, receive, send)
+        call.token, call.account = masked(token), account.id if account else "-"
+        try:
+            call.status = await self._exchange(dialect, request, account, scope, receive, send)
+        finally:
+            call.rates = tuple(request.counted)
 
     async def _exchange(
         self, dialect: Dialect, request: Request, account: Account | None, scope: Scope, receive: Receive, send: Send
