@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from tests.media.conftest import FFMPEG, ffmpeg
 
-from sluicegate.core.errors import ConversionFailed, InvalidInput, StorageFull, UnsafeSource
+from sluicegate.core.errors import ConversionFailed, InternalError, InvalidInput, StorageFull, UnsafeSource
 from sluicegate.core.media import FetchedMedia, MediaFacts, MediaProgress, MediaTrack, ShapedMedia
 from sluicegate.core.media_jobs import MediaOptions
 from sluicegate.media.child import ChildLimits
-from sluicegate.media.ffmpeg import Ffmpeg, opened
+from sluicegate.media.ffmpeg import Ffmpeg, find_ffmpeg, opened
 from sluicegate.media.mux import shape
 from sluicegate.media.probe import MediaStreams, probe_file
 
@@ -216,3 +216,15 @@ async def test_limits(tmp_path: Path, clips: Path) -> None:
     hurried = Ffmpeg(FFMPEG, ChildLimits(wall_seconds=0.05, cpu_seconds=60, memory=6 << 30, file_size=1 << 30))
     with pytest.raises(UnsafeSource, match="longer"):
         await make(hurried, tmp_path, MediaOptions(), clips / "h264-aac.mp4")
+
+
+def test_a_machine_without_ffmpeg_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    """It is looked for when something is to be converted; everything else goes on without."""
+
+    def none() -> str:
+        raise RuntimeError("No ffmpeg exe could be found.")
+
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", none)
+    with pytest.raises(InternalError) as caught:
+        find_ffmpeg()
+    assert "Install ffmpeg" in caught.value.action

@@ -10,7 +10,7 @@ from typing import Final
 from sluicegate.core.errors import ConversionFailed, InternalError, StorageFull, UnsafeSource
 from sluicegate.media.child import ChildLimits, Ending, confined, run_child
 
-__all__ = ["Ffmpeg", "opened"]
+__all__ = ["Ffmpeg", "find_ffmpeg", "opened"]
 
 _DEMUXERS: Final = (
     "mov,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,live_flv,asf,ogg,wav,w64,flac,mp3,aac,ac3,eac3,amr,caf,aiff,dts,"
@@ -22,6 +22,20 @@ _NO_SPACE: Final = 256 - errno.ENOSPC
 """The exit code is the low byte of the negative error number."""
 
 _QUIET: Final = ("-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y")
+
+
+def find_ffmpeg() -> Path:
+    """The wheel's program, or the system's where the wheel has none; whether it runs is tried.
+
+    Raises:
+        InternalError: there is none.
+    """
+    import imageio_ffmpeg
+
+    try:
+        return Path(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise InternalError("ffmpeg is missing.", action="Install ffmpeg; media jobs need it.") from error
 
 
 @contextmanager

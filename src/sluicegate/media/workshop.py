@@ -15,7 +15,6 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import imageio_ffmpeg
 import msgspec
 
 from sluicegate.core.errors import (
@@ -43,7 +42,7 @@ from sluicegate.media.child import ChildLimits
 from sluicegate.media.cutting import can_cut, cut
 from sluicegate.media.direct import DirectReader
 from sluicegate.media.extract import Extraction, checked_url, extract
-from sluicegate.media.ffmpeg import Ffmpeg
+from sluicegate.media.ffmpeg import Ffmpeg, find_ffmpeg
 from sluicegate.media.mux import shape
 from sluicegate.media.readings import Readings
 from sluicegate.media.rooms import WorkRooms
@@ -98,7 +97,8 @@ class Workshop:
         direct: reads plain files; None leaves them to the children as well.
         spares: children that were started ahead of time to read pages; its owner closes it.
         loaded: the same for pages that were read a moment ago: they need not know any page.
-        ffmpeg: the program; by default the wheel's, or the system's where the wheel has none.
+        ffmpeg: the program; by default the wheel's, or the system's where the wheel has none. It is looked for when it
+            is first needed: that runs it, and most commands and servers without media jobs never do.
     """
 
     def __init__(
@@ -120,8 +120,11 @@ class Workshop:
         self._root = root
         self._lease = lease
         self._limits = limits or WorkshopLimits()
-        program = ffmpeg or Path(imageio_ffmpeg.get_ffmpeg_exe())
-        self._ffmpeg = Ffmpeg(program, self._child_limits(self._limits.shape_seconds, memory=6 * _GIB))
+        self._program = ffmpeg
+
+    @functools.cached_property
+    def _ffmpeg(self) -> Ffmpeg:
+        return Ffmpeg(self._program or find_ffmpeg(), self._child_limits(self._limits.shape_seconds, memory=6 * _GIB))
 
     def folder(self, job_id: UUID) -> Path:
         """See ``MediaWorkshop.folder``."""

@@ -8,6 +8,7 @@ whatever path led to a socket, a refused address gets none.
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -139,10 +140,17 @@ def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
 
     There is no switch that turns verification off: an own authority is named instead.
     """
+    if ca_file is None:
+        return _system_tls()
     context = ssl.create_default_context()
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
+    context.load_verify_locations(ca_file)
     return context
+
+
+@cache
+def _system_tls() -> ssl.SSLContext:
+    """Reading a hundred authorities takes as long as a hundred calls; nothing here changes a context that was made."""
+    return ssl.create_default_context()
 
 
 async def _send_once(

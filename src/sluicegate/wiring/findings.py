@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sluicegate import __version__
+from sluicegate.core.errors import InternalError
 from sluicegate.core.findings import Finding
 from sluicegate.settings import Settings
 from sluicegate.wiring.engines import engines_run_elsewhere
@@ -21,16 +22,16 @@ _FREE_MIN: Final = 2 << 30
 
 def machine_findings(settings: Settings) -> Iterator[Finding]:
     """What can be seen without the database."""
-    import imageio_ffmpeg  # it looks for the program
+    from sluicegate.media.ffmpeg import find_ffmpeg
 
     yield Finding("sluicegate", f"{__version__} on Python {sys.version.split()[0]}")
     free = shutil.disk_usage(_existing(settings.data_dir)).free
     advice = "" if free >= _FREE_MIN else "Free some space, or move the data folder with --data-dir."
     yield Finding("free disk", f"{free / (1 << 30):.1f} GiB at {settings.data_dir}", advice)
     try:
-        yield Finding("ffmpeg", Path(imageio_ffmpeg.get_ffmpeg_exe()).name)
-    except RuntimeError:
-        yield Finding("ffmpeg", "missing", "Install ffmpeg; media jobs need it.")
+        yield Finding("ffmpeg", find_ffmpeg().name)
+    except InternalError as error:
+        yield Finding("ffmpeg", "missing", error.action)
     yield Finding("private networks", settings.egress_allow or "none may be connected to")
     yield Finding("worker", "runs" if _has_data(settings) and engines_run_elsewhere(settings) else "none is running")
 
