@@ -197,6 +197,7 @@ configure_logging("info", {form!r})
 Secret({CANARY!r}).reveal()
 log = logging.getLogger("a.b")
 log.debug("too fine")
+log.warning("titled %s", "a\\n2026-01-01T00:00:00Z error    forged\\x1b[2J")
 log.warning("it holds %s", {CANARY!r})
 try:
     raise ValueError({CANARY!r})
@@ -211,11 +212,14 @@ except ValueError:
     assert "ValueError" in said
     assert said.count(MASK) >= 2
     if form == "json":
-        first, second = (json.loads(line) for line in said.splitlines())
+        _, first, second = (json.loads(line) for line in said.splitlines())
         assert (first["level"], first["logger"], first["event"]) == ("warning", "a.b", f"it holds {MASK}")
         assert second["exception"].startswith("Traceback")
     else:
-        assert said.splitlines()[0].endswith(f" warning  it holds {MASK} [a.b]")
+        titled, first, *_ = said.splitlines()
+        assert titled.endswith(r" warning  titled a\n2026-01-01T00:00:00Z error    forged\x1b[2J [a.b]")
+        assert first.endswith(f" warning  it holds {MASK} [a.b]")
+        assert "\n  ValueError" in said
 
 
 def test_hostile_texts_cost_little() -> None:

@@ -2,14 +2,16 @@
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sluicegate.net.redact import Redactor
 
 __all__ = ["configure_logging"]
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _QUIET = ("pgqueuer", "alembic", "sqlalchemy", "asyncio", "uvicorn.access")
 
 
@@ -41,7 +43,7 @@ class _Lines(logging.Formatter):
         self._machine = machine
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record without secrets; in text, a traceback follows on lines of its own."""
+        """The record without secrets; in text, a traceback follows on indented lines of its own."""
         event = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
             "level": record.levelname.lower(),
@@ -52,5 +54,11 @@ class _Lines(logging.Formatter):
         clean = self._redactor.process(event | {name: value for name, value in more.items() if value})
         if self._machine:
             return json.dumps(clean, ensure_ascii=False, default=str)
-        first = f"{clean['timestamp'][:19]}Z {clean['level']:<8} {clean['event']} [{clean['logger']}]"
-        return "\n".join([first, *(clean[name] for name in ("exception", "stack") if name in clean)])
+        first = f"{clean['timestamp'][:19]}Z {clean['level']:<8} {_in_one_line(clean['event'])} [{clean['logger']}]"
+        more_lines = [line for name in ("exception", "stack") for line in clean.get(name, "").splitlines()]
+        return "\n".join([first, *(f"  {_in_one_line(line)}" for line in more_lines)])
+
+
+def _in_one_line(text: str) -> str:
+    """Titles and errors of strangers are in it: they begin no line of their own and command no terminal."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
