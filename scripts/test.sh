@@ -23,4 +23,4 @@ trap 'rm -rf "$TMPDIR"' EXIT
 # Most tests wait for something, so more processes than a small machine has cores end sooner than as many.
 # A file stays in one of them: session fixtures (database, server) are made once for each process. Files come in the
 # order of tests/conftest.py, long ones first, and not by how many tests they have.
-.venv/bin/python -m pytest -n "${TEST_PROCESSES:-4}" --dist loadfile --no-loadscope-reorder "$@"
+.venv/bin/python -m pytest -n "${TEST_PROCESSES:-5}" --dist loadfile --no-loadscope-reorder "$@"

@@ -15,7 +15,7 @@ from litestar import Litestar
 from pydantic_core import PydanticUndefined
 from typer.core import TyperCommand, TyperGroup
 
-from sluicegate.cli.commands import app
+from sluicegate.cli.commands import program
 from sluicegate.cli.output import EXIT_CODES
 from sluicegate.core.errors import Retry, SluicegateError
 from sluicegate.settings import Settings
@@ -97,7 +97,7 @@ def commands() -> Iterator[tuple[str, Command]]:
         else:
             yield path, command
 
-    yield from below("sluicegate", typer.main.get_command(app))
+    yield from below("sluicegate", typer.main.get_command(program()))
 
 
 def _options(command: Command, context: typer.Context) -> Iterator[tuple[str, str]]:

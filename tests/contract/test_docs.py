@@ -18,7 +18,7 @@ from scripts.write_docs import DOCS, endpoints
 from scripts.write_docs import _Unused as Unused
 from typer.core import TyperCommand, TyperGroup
 
-from sluicegate.cli.commands import app
+from sluicegate.cli.commands import program
 from sluicegate.core.manifest import read_manifest
 from sluicegate.settings import Settings
 from sluicegate.surfaces.gateway.application import BASE
@@ -76,7 +76,7 @@ def _problem(typed: str) -> str | None:
         words = typed.split()
     if words[:1] == ["sluicegate"]:  # a container's name before the command that runs in it
         words.pop(0)
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(program())
     while isinstance(command, TyperGroup) and words and re.fullmatch(r"[a-z-]+(\|[a-z-]+)*", words[0]):
         names = words.pop(0).split("|")
         if missing := [name for name in names if name not in command.commands]:

@@ -13,7 +13,7 @@ import pytest
 import typer
 import yaml
 
-from sluicegate.cli.commands import app
+from sluicegate.cli.commands import program
 from sluicegate.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ HARDENED = {
 
 def checked(words: list[str]) -> None:
     """Fails unless ``sluicegate`` takes these words: the command, and each of its options."""
-    command = typer.main.get_command(app).commands[words[0]]
+    command = typer.main.get_command(program()).commands[words[0]]
     options = {name for parameter in command.params for name in parameter.opts}
     assert {word for word in words[1:] if word.startswith("--")} <= options
 

@@ -1,66 +1,65 @@
-"""The commands of ``sluicegate``, put together."""
+"""The commands of ``sluicegate``, put together: all of them, or the one that is asked for."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
 
 from sluicegate import __version__
-from sluicegate.cli import (
-    accounts,
-    addons,
-    audit,
-    blocklist,
-    feeds,
-    jobs,
-    keys,
-    policies,
-    sync,
-    targets,
-    users,
-    webhooks,
-)
-from sluicegate.cli.backup import backup, restore
-from sluicegate.cli.doctor import doctor
-from sluicegate.cli.get import get
 from sluicegate.cli.output import EXIT_CODES
-from sluicegate.cli.rotate import rotate_master_key
-from sluicegate.cli.sandbox import sandbox
-from sluicegate.cli.serve import serve
 
-__all__ = ["app"]
+__all__ = ["program"]
 
-_EXIT_CODES = " · ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+_COMMANDS: Final = {
+    "serve": "serve",
+    "get": "get",
+    "doctor": "doctor",
+    "sandbox": "sandbox",
+    "rotate-master-key": "rotate",
+    "backup": "backup",
+    "restore": "backup",
+}
+"""Single commands, and the module of each; its function is named like the command."""
+_GROUPS: Final = (
+    "jobs", "sync", "targets", "users", "keys", "accounts", "addons", "policies", "audit", "feeds", "blocklist",
+    "webhooks",
+)  # fmt: skip
+"""Commands with commands of their own; the module is named like the group and holds ``app``."""
+_ALL: Final = (*_COMMANDS, *_GROUPS)
 
-app = typer.Typer(
-    name="sluicegate",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    epilog=f"Exit codes: {_EXIT_CODES}. Every setting is a SLUICEGATE_… variable; 'sluicegate doctor' lists them.",
-)
-app.command()(serve)
-app.command()(get)
-app.command()(doctor)
-app.command()(sandbox)
-app.command()(rotate_master_key)
-app.command()(backup)
-app.command()(restore)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(sync.app, name="sync")
-app.add_typer(targets.app, name="targets")
-app.add_typer(users.app, name="users")
-app.add_typer(keys.app, name="keys")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(addons.app, name="addons")
-app.add_typer(policies.app, name="policies")
-app.add_typer(audit.app, name="audit")
-app.add_typer(feeds.app, name="feeds")
-app.add_typer(blocklist.app, name="blocklist")
-app.add_typer(webhooks.app, name="webhooks")
+_EXIT_CODES: Final = " · ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
 
 
-@app.callback(invoke_without_command=True)
-def options(
+def program(name: str | None = None) -> typer.Typer:
+    """What runs ``sluicegate``.
+
+    Args:
+        name: the command that is wanted; the others are left out then, whose code takes a server megabytes and every
+            command time. A name that no command has, or none, gets the whole program, which knows what to say.
+    """
+    root = typer.Typer(
+        name="sluicegate",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        epilog=f"Exit codes: {_EXIT_CODES}. Every setting is a SLUICEGATE_… variable; 'sluicegate doctor' lists them.",
+    )
+    root.callback(invoke_without_command=True)(_options)
+    _add(root, [name] if name in _ALL else _ALL)
+    return root
+
+
+def _add(root: typer.Typer, names: Iterable[str]) -> None:
+    for name in names:
+        module = import_module(f"sluicegate.cli.{_COMMANDS.get(name, name)}")
+        if name in _GROUPS:
+            root.add_typer(module.app, name=name)
+        else:
+            root.command()(getattr(module, name.replace("-", "_")))
+
+
+def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     """Turns magnets, torrents, links and media pages into files you can stream or keep."""

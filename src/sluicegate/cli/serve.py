@@ -11,13 +11,9 @@ from sluicegate.cli.output import fail, stop_with
 from sluicegate.core.errors import SluicegateError
 from sluicegate.settings import Role
 
-__all__ = ["app", "serve"]
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-"""This command alone (``cli.main``)."""
+__all__ = ["serve"]
 
 
-@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to serve on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="8787")] = None,
