@@ -233,20 +233,24 @@ async def test_answers_lie_sealed_and_are_swept_after_a_day(server: Connector, s
         assert (await client.post("/v1/gateway/keys", json={"label": "x"}, headers=headers)).json()["secret"] != secret
 
 
+async def addon_client(product: Product, token: str) -> tuple[str, httpx.AsyncClient]:
+    """An approved add-on, and a client that is it and sends a TorBox token of its own."""
+    addons, slug = product.installation.gateway.addons, f"addon-{uuid4().hex[:8]}"
+    _, secret = await addons.apply(slug, name="A", contact="a@b.example", proof="x")
+    await addons.decide(slug, AddonState.APPROVED)
+    headers = {
+        "x-relaygate-provider": "torbox",
+        "x-relaygate-addon-id": slug,
+        "x-relaygate-addon-secret": secret.reveal(),
+        "x-relaygate-provider-api-key": token,
+    }
+    return slug, await product.client(headers)
+
+
 async def test_the_gateway_honours_it_too_for_whoever_may_call(product: Product):
     """A revoked add-on is not given an answer from before either (T51)."""
     gateway = product.installation.gateway
-    slug = f"addon-{uuid4().hex[:8]}"
-    _, secret = await gateway.addons.apply(slug, name="A", contact="a@b.example", proof="x")
-    await gateway.addons.decide(slug, AddonState.APPROVED)
-    client = await product.client(
-        {
-            "x-relaygate-provider": "torbox",
-            "x-relaygate-addon-id": slug,
-            "x-relaygate-addon-secret": secret.reveal(),
-            "x-relaygate-provider-api-key": "sandbox-gateway",
-        }
-    )
+    slug, client = await addon_client(product, "sandbox-gateway")
     body, headers = {"kind": "torrent", "magnet": "magnet:?xt=urn:btih:" + "d5" * 20}, key()
     path = "/api/v0.6-beta/canonical/jobs"
     first = await client.post(path, json=body, headers=headers)
@@ -271,17 +275,7 @@ async def test_a_gateway_call_with_a_key_counts_once_in_the_rate_limits(product:
     moment = 3e9 + 60.0 * (uuid4().int % 1_000_000)  # a minute that stands still, in which nothing else was counted
     monkeypatch.setattr(gateway_limits, "time", SimpleNamespace(time=lambda: moment))
     gateway = product.installation.gateway
-    slug = f"addon-{uuid4().hex[:8]}"
-    _, secret = await gateway.addons.apply(slug)
-    await gateway.addons.decide(slug, AddonState.APPROVED)
-    client = await product.client(
-        {
-            "x-relaygate-provider": "torbox",
-            "x-relaygate-addon-id": slug,
-            "x-relaygate-addon-secret": secret.reveal(),
-            "x-relaygate-provider-api-key": "sandbox-counted",
-        }
-    )
+    slug, client = await addon_client(product, "sandbox-counted")
     body = {"kind": "torrent", "magnet": "magnet:?xt=urn:btih:" + "d7" * 20}
     for headers in (key(), key()):
         assert (await client.post("/api/v0.6-beta/canonical/jobs", json=body, headers=headers)).status_code == 200
