@@ -61,9 +61,8 @@ async def seaweed() -> AsyncIterator[S3Server]:
         (folder / "keys.json").write_text(json.dumps({"identities": [_identity(server), _reader(server)]}))
         command = [
             str(VENV / "bin" / "weed"), "-logtostderr", "server", f"-dir={folder}", "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={folder / 'keys.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-            "-s3.autoCreateBucket=false",
-            "-master.telemetry=false",
+            "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={folder / 'keys.json'}",
+            "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false", "-master.telemetry=false",
             "-master.volumeSizeLimitMB=1024", "-volume.max=2000", *(f"-{name}={port}" for name, port in ports.items()),
         ]  # fmt: skip
         async with _running(command, folder, f"{url}/", 403) as process:
