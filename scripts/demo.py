@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 sys.path.insert(0, str(Path(__file__).parent))
 from demo_parts import bucket, material
+from demo_parts.ports import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = str(Path(sys.executable).parent / "sluicegate")
@@ -76,7 +76,7 @@ def main() -> None:
 
 def _run(stack: ExitStack, folder: Path) -> None:
     console.print("[bold]1. Material[/]  a video by ffmpeg, the same as HLS and on a page, a torrent")
-    port = _free_port()
+    (port,) = free_ports()
     made = material.make(folder / "material", port)
     site = stack.enter_context(_child("demo_parts.site", str(made.site), says="serving")).split()[1]
     stack.enter_context(_child("demo_parts.seeder", str(made.torrent), str(made.shared), str(port), says="seeding"))
@@ -289,12 +289,6 @@ def _cli(*arguments: str, data: Path) -> str:
     if run.returncode:
         sys.exit(f"sluicegate {' '.join(arguments)}: {run.stderr.strip()}")
     return run.stdout.strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _wait_for_interrupt() -> None:

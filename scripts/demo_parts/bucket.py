@@ -6,13 +6,14 @@ It ends with its standard input, like the demo's other children.
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from demo_parts.ports import free_ports
 
 ACCESS_KEY = "AKDEMO"
 SECRET_KEY = "demo-secret-0123456789"
@@ -26,7 +27,7 @@ def main(folder: Path) -> None:
     key = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
     identity = {"name": "demo", "credentials": [key], "actions": ["Admin", "Read", "Write", "List"]}
     (folder / "keys.json").write_text(json.dumps({"identities": [identity]}))
-    ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
     command = [
         str(Path(sys.executable).parent / "weed"), "-logtostderr", "server", f"-dir={folder}", "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={folder / 'keys.json'}", "-s3.port.iceberg=0",
@@ -55,17 +56,6 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
         except OSError:
             time.sleep(0.1)
     sys.exit("the S3 server did not start")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.demo_parts.ports import free_ports
 from tests.bench.harness import Missing
 
-__all__ = ["free_port", "nginx"]
+__all__ = ["nginx"]
 
 _CONFIG = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log crit; {user}
@@ -42,7 +43,7 @@ def nginx(folder: Path, server: str) -> Iterator[tuple[int, int]]:
     """Runs nginx with one ``server`` block; yields (process id, port)."""
     binary = _binary()
     folder.mkdir(parents=True)
-    port = free_port()
+    (port,) = free_ports()
     config = folder / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     config.write_text(_CONFIG.format(folder=folder, port=port, server=server, user=user))
@@ -53,13 +54,6 @@ def nginx(folder: Path, server: str) -> Iterator[tuple[int, int]]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def free_port() -> int:
-    """A port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:

