@@ -14,6 +14,7 @@ from sluicegate.wiring.installation import Installation, open_installation
 from sluicegate.wiring.log import configure_logging
 from sluicegate.wiring.sandbox import sandbox_server
 from sluicegate.wiring.settled import settle
+from sluicegate.wiring.tls import server_certificate, serves_tls
 from sluicegate.wiring.told_address import server_address
 
 __all__ = ["serve"]
@@ -31,6 +32,7 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop))
+        server_certificate(settings)  # a wrong one is told before anything slow starts
         listener = _listen(settings) if settings.role is not Role.WORKER else None
         sandbox = None
         if settings.sandbox:
@@ -38,7 +40,7 @@ async def serve(settings: Settings) -> None:
             print(f"sandbox {sandbox}", flush=True)  # noqa: T201 - told to whoever started us
         installation = await stack.enter_async_context(open_installation(settings, sandbox=sandbox))
         if listener is not None and settings.public_url is None:
-            installation.base_url.value = _url(listener, settings.host)
+            installation.base_url.value = _url(listener, settings)
         if settings.role is not Role.WEB:
             from sluicegate.wiring.worker import running_worker  # a web process needs none of the queue
 
@@ -48,7 +50,7 @@ async def serve(settings: Settings) -> None:
             print("ready worker", flush=True)  # noqa: T201 - told to whoever started us
         else:
             await stack.enter_async_context(_web(installation, listener, stop))
-            url = _url(listener, settings.host)
+            url = _url(listener, settings)
             if stack.enter_context((told := server_address(settings.data_dir)).held()):
                 told.tell(url)
             settle()
@@ -108,7 +110,8 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _url(listener: socket.socket, host: str) -> str:
+def _url(listener: socket.socket, settings: Settings) -> str:
     """The URL to print: a wildcard address is shown as the loopback."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - how it is reached
-    return f"http://{shown}:{listener.getsockname()[1]}"
+    host, scheme = settings.host, "https" if serves_tls(settings) else "http"
+    return f"{scheme}://{shown}:{listener.getsockname()[1]}"

@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8787, ge=0, le=65535, description="Port to serve on; 0 picks a free one.")
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM file of the server's certificate, followed by those of its issuers; with it the server speaks "
+        "https alone. It is read again when it changes.",
+    )
+    tls_key: Path | None = Field(None, description="PEM file of the certificate's private key, without a password.")
     role: Role = Field(Role.ALL, description="What this process does: all, web or worker.")
     public_url: str | None = Field(
         None, description="Base of the URLs handed out, when clients reach the server under another name."
@@ -149,6 +155,11 @@ class Settings(BaseSettings):
     gateway_key_rate: int = Field(3_000, ge=0, description="Gateway calls a minute per proxy key; 0 for no limit.")
     gateway_addon_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per add-on; 0 for no limit.")
     gateway_address_rate: int = Field(60_000, ge=0, description="Gateway calls a minute per address; 0 for no limit.")
+    gateway_plain_http: bool = Field(
+        default=False,
+        description="Whether the gateway takes calls that come in plain HTTP from outside private networks: add-on "
+        "secrets and proxy keys can be read on the way then.",
+    )
     gateway_audit_days: int = Field(90, ge=1, description="How many days gateway calls stay in the audit.")
     usage_days: int = Field(
         400,

@@ -27,6 +27,16 @@ class Authority:
         _load(context, self._sign(host, key.public_key()), key)
         return context
 
+    def write(self, host: str, certificate: Path, key: Path) -> None:
+        """Writes a new certificate for ``host`` and its key into two files."""
+        made = ec.generate_private_key(ec.SECP256R1())
+        certificate.write_bytes(_pem(self._sign(host, made.public_key())))
+        key.write_bytes(_key_pem(made))
+
+    def trusting(self) -> ssl.SSLContext:
+        """A client's context that trusts this authority alone."""
+        return ssl.create_default_context(cadata=self.certificate_pem.decode())
+
     def load_self_signed(self, context: ssl.SSLContext, host: str) -> None:
         """Loads a certificate that vouches for itself."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -88,10 +98,15 @@ def _alternative(host: str) -> x509.GeneralName:
 def _load(context: ssl.SSLContext, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "server.pem")
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
+        path.write_bytes(_key_pem(key) + _pem(certificate))
         context.load_cert_chain(path)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

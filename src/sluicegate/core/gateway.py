@@ -15,7 +15,7 @@ __all__ = ["NOT_MAPPED", "PROVIDERS", "GatewayOperation", "GatewayRefused", "Job
 
 
 class ProblemCode(StrEnum):
-    """Every ``rg.*`` code: the contract's twenty-one, and our own ``rg.upstream_error``."""
+    """Every ``rg.*`` code: the contract's twenty-one, and two of our own."""
 
     INVALID_PROVIDER = "rg.invalid_provider"
     VALIDATION_ERROR = "rg.validation_error"
@@ -36,6 +36,8 @@ class ProblemCode(StrEnum):
     UPSTREAM_NON_JSON = "rg.upstream_non_json"
     UPSTREAM_ERROR = "rg.upstream_error"
     """Ours: a well-formed error of the provider, for which the contract's open list has no code."""
+    TLS_REQUIRED = "rg.tls_required"
+    """Ours: the contract requires TLS, and has no code for a call that came without."""
     RESOURCE_NOT_FOUND = "rg.resource_not_found"
     FEATURE_UNSUPPORTED = "rg.feature_unsupported"
     PROVIDER_ADAPTER_MISSING = "rg.provider_adapter_missing"

@@ -7,13 +7,29 @@ from typing import Final
 from sluicegate.core.errors import InvalidInput
 from sluicegate.web.asgi import Application, Receive, Scope, Send, header, header_lines
 
-__all__ = ["RealPeer", "TrustedProxies", "caller_address"]
+__all__ = ["RealPeer", "TrustedProxies", "caller_address", "came_in_the_clear"]
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _HOPS_MAX: Final = 32
 _UNTOLD: Final = "sluicegate.caller_untold"
 _SCHEMES: Final = frozenset({"http", "https"})
+_NEAR: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "127.0.0.0/8",
+        "::1/128",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "100.64.0.0/10",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+"""This machine and private networks (RFC 1918, 3927, 4193, 4291, 6598): nobody's packets reach us from there over the
+internet. Networks between people's machines that encrypt by themselves take their addresses from here, too."""
 
 
 class TrustedProxies:
@@ -106,6 +122,18 @@ def caller_address(scope: Scope) -> str | None:
     """
     client = scope.get("client")
     return None if client is None or scope.get(_UNTOLD) else client[0] or None
+
+
+def came_in_the_clear(scope: Scope) -> bool:
+    """Whether strangers could read a request on its way: plain HTTP from outside this machine and private networks.
+
+    After ``RealPeer``, so that a trusted proxy's word on scheme and client counts, and nobody else's.
+    """
+    client = scope.get("client")
+    if scope.get("scheme") == "https" or client is None:  # a local socket has no address
+        return False
+    address = _address(client[0])
+    return address is None or not any(address.version == near.version and address in near for near in _NEAR)
 
 
 def _address(text: str) -> _Address | None:

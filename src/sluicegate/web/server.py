@@ -1,5 +1,6 @@
 """How uvicorn is set up to serve us."""
 
+import ssl
 from typing import Final
 
 import uvicorn
@@ -14,8 +15,10 @@ _SHUTDOWN_SECONDS: Final = 10
 _BACKLOG: Final = 1024
 
 
-def server_config(app: ASGIApplication, *, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
-    """The configuration of one server process.
+def server_config(
+    app: ASGIApplication, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> uvicorn.Config:
+    """The configuration of one server process; with ``tls`` it speaks nothing else.
 
     No access log: request targets carry tokens. No ``Server`` header: it tells attackers only. No proxy headers: who
     may set ``X-Forwarded-For`` is decided in ``web.peer``, on the real peer. Web sockets are not spoken here.
@@ -24,6 +27,7 @@ def server_config(app: ASGIApplication, *, host: str = "127.0.0.1", port: int = 
         app,
         host=host,
         port=port,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         http=ByteProtocol,
         ws="none",
         log_config=None,

@@ -10,7 +10,7 @@ from litestar import Router
 from sluicegate.core.errors import SluicegateError, Unauthenticated
 from sluicegate.core.keys import KeyKind
 from sluicegate.services.repeats import DifferentRequest, Owner
-from sluicegate.surfaces.gateway.admission import Admission, visitor_of
+from sluicegate.surfaces.gateway.admission import visitor_of
 from sluicegate.surfaces.gateway.application import BASE as GATEWAY_BASE
 from sluicegate.surfaces.gateway.application import GatewayApplication
 from sluicegate.surfaces.gateway.problems import problem_of
@@ -19,6 +19,7 @@ from sluicegate.web.asgi import Application, Receive, Scope, Send, header
 from sluicegate.web.auth import Carrier, behind_guards, key_guard, presented_key
 from sluicegate.web.limits import BodyTooLarge
 from sluicegate.web.repeats import RepeatedRequests
+from sluicegate.wiring.gateway import admission_of
 from sluicegate.wiring.installation import Installation
 
 __all__ = ["guarded", "repeatable_requests"]
@@ -47,8 +48,7 @@ def guarded(installation: Installation, routers: Sequence[Router]) -> list[Route
 def repeatable_requests(installation: Installation, app: Application, at: GatewayApplication) -> Application:
     """``app`` whose POSTs honour ``Idempotency-Key``; the gateway's calls answered here are audited ``at`` it."""
     callers = installation.people.callers
-    gateway = installation.gateway
-    admission = Admission(gateway.access, gateway.limits, installation.vault)
+    admission = admission_of(installation)
 
     async def identify(scope: Scope) -> Owner | None:
         try:

@@ -11,6 +11,7 @@ from sluicegate.core.errors import InternalError
 from sluicegate.core.findings import Finding
 from sluicegate.settings import Settings
 from sluicegate.wiring.engines import engines_run_elsewhere
+from sluicegate.wiring.tls import tls_finding
 
 if TYPE_CHECKING:
     from sluicegate.wiring.installation import Installation
@@ -33,6 +34,7 @@ def machine_findings(settings: Settings) -> Iterator[Finding]:
     except InternalError as error:
         yield Finding("ffmpeg", "missing", error.action)
     yield Finding("private networks", settings.egress_allow or "none may be connected to")
+    yield tls_finding(settings)
     yield Finding("worker", "runs" if _has_data(settings) and engines_run_elsewhere(settings) else "none is running")
 
 

@@ -20,7 +20,7 @@ from sluicegate.surfaces.gateway.proxy import RawProxy
 from sluicegate.wiring.installation import Installation
 from sluicegate.wiring.sandbox import dialect_url
 
-__all__ = ["gateway_application"]
+__all__ = ["admission_of", "gateway_application"]
 
 _FAILURES: Final[Mapping[str, Callable[[Answer], UpstreamError]]] = {
     "debridlink": debridlink_failure,
@@ -48,7 +48,7 @@ def gateway_application(installation: Installation) -> GatewayApplication:
         return pacing.turn(credential.account_id, limits, calls=calls, priority=Priority.PLAY, provider=provider)
 
     return GatewayApplication(
-        Admission(gateway.access, gateway.limits, installation.vault),
+        admission_of(installation),
         gateway.fanout,
         gateway.jobs,
         RawProxy(installation.http, base_url, turn, _judge, installation.blocklist),
@@ -56,6 +56,12 @@ def gateway_application(installation: Installation) -> GatewayApplication:
         installation.clock,
         describe,
     )
+
+def admission_of(installation: Installation) -> Admission:
+    """What lets calls in."""
+    gateway, plain_http = installation.gateway, installation.settings.gateway_plain_http
+    return Admission(gateway.access, gateway.limits, installation.vault, plain_http=plain_http)
+
 
 
 def _judge(provider: str, answer: Answer) -> UpstreamError | None:

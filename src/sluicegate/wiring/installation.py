@@ -64,6 +64,7 @@ from sluicegate.wiring.providers import provider_registry
 from sluicegate.wiring.registry import ProviderRegistry, StorageRegistry
 from sluicegate.wiring.restore_moves import settle_restore
 from sluicegate.wiring.sandbox import allowance, running_sandbox
+from sluicegate.wiring.tls import serves_tls
 from sluicegate.wiring.told_address import server_address
 
 __all__ = ["BaseUrl", "Installation", "open_installation"]
@@ -273,7 +274,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
 
 
 def _configured(settings: Settings) -> str:
-    return f"http://{settings.host}:{settings.port}"
+    return f"{'https' if serves_tls(settings) else 'http'}://{settings.host}:{settings.port}"
 
 
 def _allowed(settings: Settings, sandbox: str | None) -> str:

@@ -52,6 +52,7 @@ from sluicegate.wiring.engines import engines_run_elsewhere
 from sluicegate.wiring.gateway import gateway_application
 from sluicegate.wiring.installation import Installation
 from sluicegate.wiring.streams import byte_server
+from sluicegate.wiring.tls import serves_tls
 
 __all__ = ["make_app"]
 
@@ -116,7 +117,8 @@ def make_app(installation: Installation) -> Application:
     served = repeatable_requests(installation, _past_framework(file_bytes, gateway, opened), gateway)
     whole = BoundedBody(served, limit=_BODY_MAX)
     proxies = TrustedProxies.parse(installation.settings.trusted_proxies)
-    return RealPeer(metrics.measuring(with_security_headers(whole)), proxies)
+    tls = serves_tls(installation.settings)
+    return RealPeer(metrics.measuring(with_security_headers(whole, tls=tls)), proxies)
 
 
 def _past_framework(file_bytes: Application, gateway: Application, app: Application) -> Application:

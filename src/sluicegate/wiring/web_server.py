@@ -13,6 +13,7 @@ from uvicorn._types import ASGIApplication
 
 from sluicegate.web.server import server_config
 from sluicegate.wiring.installation import Installation
+from sluicegate.wiring.tls import server_certificate
 from sluicegate.wiring.web import make_app
 
 __all__ = ["answering"]
@@ -21,7 +22,10 @@ __all__ = ["answering"]
 @asynccontextmanager
 async def answering(installation: Installation, listener: socket.socket, stop: asyncio.Event) -> AsyncIterator[None]:
     """Serves on ``listener`` inside the block; when the server ends by itself, it sets ``stop``."""
-    server = _Server(server_config(cast("ASGIApplication", make_app(installation))))
+    certificate = server_certificate(installation.settings)
+    tls = None if certificate is None else certificate.context
+    server = _Server(server_config(cast("ASGIApplication", make_app(installation)), tls=tls))
+    renewing = None if certificate is None else asyncio.create_task(certificate.keep_fresh())
     running = asyncio.create_task(server.serve(sockets=[listener]))
     running.add_done_callback(lambda _: stop.set())
     try:
@@ -30,6 +34,8 @@ async def answering(installation: Installation, listener: socket.socket, stop: a
             running.result()
         yield
     finally:
+        if renewing is not None:
+            renewing.cancel()
         server.should_exit = True
         await server.end(running)
 

@@ -109,8 +109,8 @@ def test_what_an_add_on_logs_can_be_understood_alone(error, detail):
     assert problem_of(error, "id").detail == f"{detail} Submit the source again."
 
 
-def test_there_are_the_codes_of_the_contract_and_one_of_ours():
-    assert set(ProblemCode) == {*STATUSES, "rg.upstream_error"}
+def test_there_are_the_codes_of_the_contract_and_two_of_ours():
+    assert set(ProblemCode) == {*STATUSES, "rg.upstream_error", "rg.tls_required"}
 
 
 @pytest.mark.parametrize("code", STATUSES)

@@ -15,12 +15,16 @@ from sluicegate.services.gateway_fanout import Target
 from sluicegate.services.gateway_limits import GatewayLimits
 from sluicegate.surfaces.gateway.headers import addon_claim, caller_claim, requested_providers
 from sluicegate.web.asgi import Scope
-from sluicegate.web.peer import caller_address
+from sluicegate.web.peer import caller_address, came_in_the_clear
 
 __all__ = ["Admission", "Visitor", "visitor_of"]
 
 T = TypeVar("T")
 
+_IN_THE_CLEAR: Final = (
+    "This call came in plain HTTP over the internet: its secrets may have been read on the way. Call by https, and "
+    "replace them."
+)
 _VISITOR: Final = "sluicegate.gateway_visitor"
 """Where a scope keeps its visitor."""
 
@@ -58,12 +62,20 @@ def visitor_of(scope: Scope) -> Visitor:
 
 
 class Admission:
-    """Lets calls in."""
+    """Lets calls in.
 
-    def __init__(self, access: AccessService, limits: GatewayLimits, vault: Vault) -> None:
+    Args:
+        access: who may call.
+        limits: how often.
+        vault: names accounts behind direct tokens.
+        plain_http: also calls whose secrets could be read on the way are let in.
+    """
+
+    def __init__(self, access: AccessService, limits: GatewayLimits, vault: Vault, *, plain_http: bool = False) -> None:
         self._access = access
         self._limits = limits
         self._vault = vault
+        self._plain_http = plain_http
 
     def count(self, visitor: Visitor) -> None:
         """Counts a call of this address. Raises GatewayRefused (``rg.rate_limited``)."""
@@ -94,6 +106,8 @@ class Admission:
 
     async def _judge(self, scope: Scope, visitor: Visitor, *, single: bool) -> list[Target]:
         self.count(visitor)
+        if not self._plain_http and came_in_the_clear(scope):
+            raise GatewayRefused(ProblemCode.TLS_REQUIRED, _IN_THE_CLEAR)
         await self._addon(scope, visitor)
         visitor.providers = requested_providers(scope)
         if single and len(visitor.providers) > 1:

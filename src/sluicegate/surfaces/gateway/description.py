@@ -18,7 +18,7 @@ __all__ = ["describe"]
 _REFUSED: Final[Mapping[str, str]] = {
     "400": "The request's shape is wrong: providers, tokens, kind or body.",
     "401": "A credential is missing or not valid.",
-    "403": "The user of this key does not let this add-on or address in.",
+    "403": "The user of this key does not let this add-on or address in, or the call came in plain HTTP.",
     "404": "No such path.",
     "405": "The path does not take this method.",
     "408": "The body did not come.",

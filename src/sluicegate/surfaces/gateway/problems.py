@@ -32,6 +32,7 @@ _USUAL: Final[Mapping[ProblemCode, tuple[int, str]]] = {
     ProblemCode.EDGE_IP_REQUIRED: (403, "Caller address required"),
     ProblemCode.IP_ACCESS_DENIED: (403, "Address denied"),
     ProblemCode.IP_NOT_ALLOWLISTED: (403, "Address not allowed"),
+    ProblemCode.TLS_REQUIRED: (403, "TLS required"),
     ProblemCode.RATE_LIMITED: (429, "Rate limited"),
     ProblemCode.UPSTREAM_UNREACHABLE: (502, "Provider unreachable"),
     ProblemCode.UPSTREAM_NON_JSON: (502, "Provider answer unreadable"),
