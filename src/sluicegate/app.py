@@ -68,6 +68,7 @@ async def _web(installation: Installation, listener: socket.socket, stop: asynci
     async with (
         installation.gateway.running(changes),
         installation.people.running(changes),
+        installation.pacing.running(installation.database.rest_changes),
         answering(installation, listener, stop),
     ):
         yield
@@ -112,6 +113,6 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _url(listener: socket.socket, settings: Settings) -> str:
     """The URL to print: a wildcard address is shown as the loopback."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - how it is reached
     host, scheme = settings.host, "https" if serves_tls(settings) else "http"
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - how it is reached
     return f"{scheme}://{shown}:{listener.getsockname()[1]}"

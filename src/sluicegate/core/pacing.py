@@ -41,11 +41,13 @@ class Turn:
         wait: seconds until it makes sense to ask again; 0 when the call may be made now.
         ticket: what a granted call is known by, to be told back when it has ended; None when nothing counts it.
         reason: why the account rests, empty when only its published limits say no.
+        spare: tickets of further calls of the same class that are granted, and counted, ahead of time.
     """
 
     wait: float
     ticket: int | None = None
     reason: str = ""
+    spare: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,19 @@ class Outlook:
 class Ledger(Protocol):
     """Every call of every account, shared by all processes of the installation."""
 
-    async def take(self, account: str, calls: str, allowances: Sequence[Allowance], *, ended: Sequence[int]) -> Turn:
+    async def take(
+        self, account: str, calls: str, allowances: Sequence[Allowance], *, ended: Sequence[int], ahead: int = 0
+    ) -> Turn:
         """Grants one call of class ``calls`` if it fits into every allowance, and counts it.
 
         A granted call counts from now until its limit's time has passed since it *ended*, as nobody knows when it
-        reaches the provider. ``ended`` are tickets of this account's calls that are over by now.
+        reaches the provider. ``ended`` are tickets of this account's calls that are over by now. ``ahead`` further
+        calls are granted with it while less than half of every allowance is used.
         """
+        ...
+
+    async def settle(self, *, ended: Sequence[int], unused: Sequence[int]) -> None:
+        """Takes back tickets of any account: of calls that are over, and of calls that were never made."""
         ...
 
     async def rest(self, account: str, calls: Sequence[str], seconds: float, reason: str) -> None:

@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sluicegate.core.errors import InternalError, SluicegateError
 from sluicegate.core.ports import Clock, Vault
 from sluicegate.core.tasks import Handlers
-from sluicegate.db.access_changes import AccessChanges
+from sluicegate.db.change_notices import RESTS, ChangeNotices
 from sluicegate.db.changes import DatabaseChanges
 from sluicegate.db.connector import Connector
 from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.db.engine import make_engine
+from sluicegate.db.gateway_schema import CHANNEL as ACCESS
 from sluicegate.db.held_connection import HeldConnection
 from sluicegate.db.ledger import HOLD_SECONDS, DatabaseLedger
 from sluicegate.db.listener import Listener
@@ -55,6 +56,7 @@ class Database:
         transactions: opens units of work.
         changes: the change feed.
         access_changes: tells when keys, add-ons, policies or accounts change.
+        rest_changes: tells when an account has to rest.
     """
 
     def __init__(self, connector: Connector, engine: AsyncEngine, vault: Vault, listener: Listener) -> None:
@@ -64,7 +66,8 @@ class Database:
         self._turns = HeldConnection(connector)
         self.transactions = Transactions(engine, vault)
         self.changes = DatabaseChanges(listener)
-        self.access_changes = AccessChanges(listener)
+        self.access_changes = ChangeNotices(listener, ACCESS)
+        self.rest_changes = ChangeNotices(listener, RESTS)
 
     def ledger(self, clock: Clock | None = None, *, hold: float = HOLD_SECONDS) -> DatabaseLedger:
         """The account ledger of this database; see ``DatabaseLedger`` for the arguments."""

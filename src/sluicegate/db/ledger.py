@@ -1,7 +1,7 @@
 """The account ledger in the database: exact over all processes, and one statement for whatever asks at the same time.
 
 Windows slide: a limit "250 calls in 60 seconds" holds for every 60 seconds, wherever they begin. Each call is a row
-until it no longer counts; the function ``ledger_take`` (migrations 0002, 0016) looks, decides and writes under a lock
+until it no longer counts; the function ``ledger_take`` (migration 0017) looks, decides and writes under a lock
 of the account, in a transaction of its own.
 """
 
@@ -28,8 +28,9 @@ from sluicegate.db.schema import ledger_rests
 
 __all__ = ["HOLD_SECONDS", "DatabaseLedger"]
 
-HOLD_SECONDS: Final = 60.0
-"""A call that nobody told the end of (its process died) counts as if it ended so long after it was granted."""
+HOLD_SECONDS: Final = 70.0
+"""A call that nobody told the end of (its process died) counts as if it ended so long after it was granted: longer than
+one that is granted ahead of time may lie and then take."""
 
 _MARGIN: Final = 0.05
 """Added to every window: our clock and the provider's do not tick together."""
@@ -40,15 +41,24 @@ _BATCH: Final = 200
 """Calls that one statement asks for at most; their accounts stay locked until it ends."""
 
 _TAKE: Final = """
-    SELECT turn.wait, turn.ticket, turn.reason
+    SELECT turn.wait, turn.ticket, turn.reason, turn.spare
     FROM ROWS FROM (json_to_recordset($1::text::json) AS (
-            account text, calls text, scopes text[], counts int[], spans float8[], keep float8, ended bigint[]
-        )) WITH ORDINALITY AS asked (account, calls, scopes, counts, spans, keep, ended, place),
+            account text, calls text, scopes text[], counts int[], spans float8[], keep float8, ended bigint[],
+            ahead int, unused bigint[]
+        )) WITH ORDINALITY AS asked (account, calls, scopes, counts, spans, keep, ended, ahead, unused, place),
         LATERAL ledger_take(asked.account, asked.calls, asked.scopes, asked.counts, asked.spans, asked.keep,
-            $2::float8, asked.ended, $3::timestamptz) AS turn
+            $2::float8, asked.ended, $3::timestamptz, asked.ahead, asked.unused) AS turn
     ORDER BY asked.place
     """
 """It may run twice: a grant that nobody learns of counts as a call on its way, so too many count, never too few."""
+
+_SETTLE: Final = """
+    WITH told AS (SELECT coalesce($3::timestamptz, clock_timestamp()) AS at),
+        over AS (
+            UPDATE ledger_calls SET at = told.at FROM told WHERE id = ANY ($1::bigint[]) AND ledger_calls.at > told.at
+        )
+    DELETE FROM ledger_calls WHERE id = ANY ($2::bigint[])
+    """
 
 _USED: Final = text(
     """
@@ -80,7 +90,9 @@ class _Asked:
     account: str
     calls: str
     allowances: Sequence[Allowance]
-    ended: tuple[int, ...]
+    ended: Sequence[int]
+    unused: Sequence[int]
+    ahead: int
     turn: asyncio.Future[Turn]
 
     def row(self) -> dict[str, object]:
@@ -94,6 +106,8 @@ class _Asked:
             "spans": spans,
             "keep": max(spans, default=0.0),
             "ended": self.ended,
+            "ahead": self.ahead,
+            "unused": self.unused,
         }
 
 
@@ -119,10 +133,12 @@ class DatabaseLedger:
         self._asking: asyncio.Task[None] | None = None
         self._unused: defaultdict[str, tuple[int, ...]] = defaultdict(tuple)
 
-    async def take(self, account: str, calls: str, allowances: Sequence[Allowance], *, ended: Sequence[int]) -> Turn:
+    async def take(
+        self, account: str, calls: str, allowances: Sequence[Allowance], *, ended: Sequence[int], ahead: int = 0
+    ) -> Turn:
         """See the port. Whatever is asked while a statement is on its way goes together into the next one."""
         turn: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Asked(account, calls, allowances, (*ended, *self._unused.pop(account, ())), turn))
+        self._waiting.append(_Asked(account, calls, allowances, ended, self._unused.pop(account, ()), ahead, turn))
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask(), name="account ledger")
         return await turn
@@ -150,7 +166,7 @@ class DatabaseLedger:
         # As one text: the driver looks at each element of an array several times over before it sends it.
         rows = _encode([each.row() for each in asked]).decode()
         found = await self._held.fetch(_TAKE, rows, self._hold, self._told())
-        return [Turn(wait, ticket, reason or "") for wait, ticket, reason in found]
+        return [Turn(wait, ticket, reason or "", tuple(spare or ())) for wait, ticket, reason, spare in found]
 
     def _answer(self, asked: Sequence[_Asked], turns: Sequence[Turn]) -> None:
         for each, turn in zip(asked, turns, strict=True):
@@ -158,7 +174,11 @@ class DatabaseLedger:
                 each.turn.set_result(turn)
             elif turn.ticket is not None:
                 # Whoever asked has gone: the call was never made, which is told with the account's next one.
-                self._unused[each.account] += (turn.ticket,)
+                self._unused[each.account] += (turn.ticket, *turn.spare)
+
+    async def settle(self, *, ended: Sequence[int], unused: Sequence[int]) -> None:
+        """See the port."""
+        await self._held.fetch(_SETTLE, list(ended), list(unused), self._told())
 
     async def rest(self, account: str, calls: Sequence[str], seconds: float, reason: str) -> None:
         """See the port."""

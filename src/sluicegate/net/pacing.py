@@ -2,15 +2,17 @@
 
 A turn is taken before each call: ``async with pacing.turn(account, limits, calls="link", priority=Priority.PLAY)``.
 What the block raises teaches: a limit or cool-down that the provider reports lets the account, or that class of calls,
-rest until it is over. The figures live in the ledger, which all processes share; this adds who may wait how long.
+rest until it is over. The figures live in the ledger, which all processes share; this adds who may wait how long, and
+keeps the turns that the ledger granted ahead of time to calls that a person waits for (``net.turns_ahead``).
 """
 
 import asyncio
+import logging
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 from sluicegate.core.account_calls import CallOutcome, outcome_of
 from sluicegate.core.errors import (
@@ -18,6 +20,7 @@ from sluicegate.core.errors import (
     CoolingDown,
     HeldBack,
     SlotsFull,
+    SluicegateError,
     UpstreamError,
     UpstreamLimit,
     UpstreamQuota,
@@ -26,8 +29,11 @@ from sluicegate.core.errors import (
 from sluicegate.core.manifest import CallLimit
 from sluicegate.core.pacing import EVERY_CALL, Allowance, Ledger, Priority, Turn
 from sluicegate.core.ports import Clock
+from sluicegate.net.turns_ahead import TurnsAhead
 
-__all__ = ["CREATES", "PATIENCE", "Pacing"]
+__all__ = ["CREATES", "PATIENCE", "Pacing", "RestNotices"]
+
+_log: Final = logging.getLogger(__name__)
 
 CREATES: Final = ("submit_magnet", "submit_nzb", "submit_torrent_file", "submit_web")
 """Classes of calls that share the account's slots."""
@@ -38,6 +44,7 @@ PATIENCE: Final[Mapping[Priority, float]] = {Priority.PLAY: 10.0, Priority.SYNC:
 _WAITERS_PER_ACCOUNT: Final = 256
 _LOOK_AGAIN: Final = 0.5
 """A turn may come earlier than computed, when calls on their way end."""
+_SETTLE_EVERY: Final = 5.0
 _REST_MAX: Final = 6 * 3600.0
 _REST_UNTOLD: Final[tuple[tuple[type[UpstreamError], float], ...]] = (
     (CoolingDown, 60.0),
@@ -46,6 +53,14 @@ _REST_UNTOLD: Final[tuple[tuple[type[UpstreamError], float], ...]] = (
     (SlotsFull, 30.0),
 )
 """Seconds for a limit error that does not tell how long it lasts."""
+
+
+class RestNotices(Protocol):
+    """Tells a process that accounts have to rest, whichever process learnt of it."""
+
+    async def watch(self, changed: Callable[[], None]) -> None:
+        """Calls ``changed`` after every such rest, and whenever notices may have been missed."""
+        ...
 
 
 class Pacing:
@@ -73,6 +88,7 @@ class Pacing:
         self._sleep = sleep
         self._patience = patience
         self._note = note
+        self._ahead = TurnsAhead(clock)
         self._ended: defaultdict[str, list[int]] = defaultdict(list)
         self._waiting: Counter[str] = Counter()
 
@@ -97,6 +113,8 @@ class Pacing:
         self, account: str, allowances: Sequence[Allowance], calls: str, priority: Priority, provider: str
     ) -> int | None:
         """The ticket of a call whose turn has come. Raises HeldBack; see ``turn``."""
+        if priority is Priority.PLAY and (ready := self._ahead.take(account, calls, allowances)) is not None:
+            return ready
         try:
             return await self._take(account, allowances, calls, priority, provider)
         except HeldBack:
@@ -122,7 +140,7 @@ class Pacing:
             raise HeldBack("Too many calls wait for this account.", provider=provider, retry_after=_LOOK_AGAIN)
         self._waiting[account] += 1
         try:
-            while (turn := await self._ask(account, calls, allowances)).wait > 0:
+            while (turn := await self._ask(account, calls, allowances, priority)).wait > 0:
                 if self._clock.monotonic() + turn.wait > deadline:
                     raise HeldBack(turn.reason, provider=provider, retry_after=turn.wait)
                 await self._sleep(min(turn.wait, _LOOK_AGAIN))
@@ -132,13 +150,59 @@ class Pacing:
             if not self._waiting[account]:
                 del self._waiting[account]
 
-    async def _ask(self, account: str, calls: str, allowances: Sequence[Allowance]) -> Turn:
-        ended = self._ended.pop(account, [])
+    async def _ask(self, account: str, calls: str, allowances: Sequence[Allowance], priority: Priority) -> Turn:
+        ended, ahead = self._ended.pop(account, []), self._ahead
+        wanted = ahead.wanted(allowances) if priority is Priority.PLAY else 0
+        withdrawn = ahead.withdrawn
         try:
-            return await self._ledger.take(account, calls, allowances, ended=ended)
+            turn = await self._ledger.take(account, calls, allowances, ended=ended, ahead=wanted)
         except BaseException:  # told with the next question instead
             self._ended[account] += ended
             raise
+        if turn.spare and ahead.opened and ahead.withdrawn == withdrawn:
+            ahead.keep(account, calls, allowances, turn.spare)
+        else:
+            ahead.discard(turn.spare)
+        return turn
+
+    @asynccontextmanager
+    async def running(self, notices: RestNotices) -> AsyncIterator[None]:
+        """Inside the block turns are asked for ahead of time; leaving it gives back what is left of them.
+
+        Raises:
+            InternalError: the notices are not to be had.
+        """
+        await notices.watch(self._ahead.withdraw)
+        self._ahead.opened = True
+        settling = asyncio.create_task(self._keep_settling(), name="turns of the account ledger")
+        try:
+            yield
+        finally:
+            self._ahead.opened = False
+            self._ahead.withdraw()
+            settling.cancel()
+            await asyncio.wait({settling})
+            await self._settle()
+
+    async def _keep_settling(self) -> None:
+        while True:
+            await asyncio.sleep(_SETTLE_EVERY)
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Tells the ledger of turns that nobody will use, and of calls that no later question told it of."""
+        unused, told = self._ahead.unused(), self._ended
+        ended = [ticket for tickets in told.values() for ticket in tickets]
+        if not (unused or ended):
+            return
+        self._ended = defaultdict(list)
+        try:
+            await self._ledger.settle(ended=ended, unused=unused)
+        except SluicegateError as error:  # they count a little longer
+            _log.warning("turns of the account ledger could not be given back: %s", error.detail)
+            self._ahead.discard(unused)
+            for account, tickets in told.items():
+                self._ended[account] += tickets
 
     async def _learn(self, account: str, calls: str, error: UpstreamError) -> None:
         if isinstance(error, HeldBack):
@@ -148,6 +212,7 @@ class Pacing:
         seconds = min(untold if told is None else told, _REST_MAX)
         if seconds > 0 and (told is not None or isinstance(error, UpstreamLimit)):
             reason = f"{error.detail} It is left alone until that is over."
+            self._ahead.withdraw()
             await self._ledger.rest(account, _resting(calls, error), seconds, reason)
 
 

@@ -8,7 +8,6 @@ from sluicegate.core.accounts import Credential
 from sluicegate.core.errors import UpstreamError
 from sluicegate.core.pacing import Priority
 from sluicegate.net.answers import Answer
-from sluicegate.net.pacing import Pacing
 from sluicegate.providers.debridlink.errors import failure as debridlink_failure
 from sluicegate.providers.realdebrid.errors import failure as realdebrid_failure
 from sluicegate.providers.torbox.errors import failure as torbox_failure
@@ -41,11 +40,11 @@ def gateway_application(installation: Installation) -> GatewayApplication:
             return dialect_url(installation.sandbox, manifest)
         return credential.base_url or manifest.base_url
 
-    pacing = Pacing(installation.database.ledger(), installation.clock, note=installation.account_calls.note)
-
     def turn(provider: str, credential: Credential, calls: str) -> AbstractAsyncContextManager[None]:
         limits = installation.providers.manifest(provider).limits
-        return pacing.turn(credential.account_id, limits, calls=calls, priority=Priority.PLAY, provider=provider)
+        return installation.pacing.turn(
+            credential.account_id, limits, calls=calls, priority=Priority.PLAY, provider=provider
+        )
 
     return GatewayApplication(
         admission_of(installation),
@@ -57,11 +56,11 @@ def gateway_application(installation: Installation) -> GatewayApplication:
         describe,
     )
 
+
 def admission_of(installation: Installation) -> Admission:
     """What lets calls in."""
     gateway, plain_http = installation.gateway, installation.settings.gateway_plain_http
     return Admission(gateway.access, gateway.limits, installation.vault, plain_http=plain_http)
-
 
 
 def _judge(provider: str, answer: Answer) -> UpstreamError | None:

@@ -106,6 +106,7 @@ class Installation:
     sandbox: str | None
     accounts: AccountService
     account_calls: AccountCallService
+    pacing: Pacing
     submit: SubmitService
     blocklist: BlocklistService
     feeds: FeedParts
@@ -166,7 +167,8 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
         transactions = database.transactions
         account_calls = AccountCallService(transactions, clock)
         await stack.enter_async_context(account_calls.running())
-        pacer = Pacer(Pacing(ledger, clock, note=account_calls.note), Flights())
+        pacing = Pacing(ledger, clock, note=account_calls.note)
+        pacer = Pacer(pacing, Flights())
         providers = provider_registry(http, pacer, sandbox=sandbox)
         destinations = DestinationService(transactions, vault, bucket_opener(http, clock), AddressCheck(egress), clock)
         stack.push_async_callback(destinations.aclose)
@@ -230,6 +232,7 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             sandbox=sandbox,
             accounts=accounts,
             account_calls=account_calls,
+            pacing=pacing,
             submit=submit,
             blocklist=blocklist,
             feeds=feed_parts(settings, transactions, http, blocklist, submit, playback, keys, base_url, clock, plans),

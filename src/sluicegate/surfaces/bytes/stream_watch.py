@@ -29,7 +29,7 @@ class Rights(Protocol):
 
 
 class Notices(Protocol):
-    """Tells at once that keys or accounts have changed (``db.access_changes``)."""
+    """Tells at once that keys or accounts have changed (``db.change_notices``)."""
 
     async def watch(self, changed: Callable[[], None]) -> None:
         """Calls ``changed`` after every change."""
