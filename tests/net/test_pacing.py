@@ -16,7 +16,7 @@ from sluicegate.core.errors import (
     UpstreamRateLimited,
 )
 from sluicegate.core.manifest import CallLimit
-from sluicegate.core.pacing import Priority
+from sluicegate.core.pacing import WAITED, Priority, Waited
 from sluicegate.db.database import Database
 from sluicegate.net.flights import Flights
 from sluicegate.net.pacing import Pacing
@@ -100,6 +100,15 @@ async def test_play_waits_for_its_turn_where_background_work_fails_at_once(pacin
     before = clock.monotonic()
     await call(pacing, limits=limits, calls="link")
     assert 4 < clock.monotonic() - before < 5
+
+
+async def test_what_was_waited_for_turns_is_told_to_whoever_wants_to_know(pacing: Pacing):
+    WAITED.set(waited := Waited())
+    for _ in range(10):
+        await call(pacing, limits=(CallLimit("*", 10, 5),))
+    assert waited.seconds == 0
+    await call(pacing, limits=(CallLimit("*", 10, 5),))
+    assert waited.seconds == pytest.approx(5, abs=1)
 
 
 @pytest.mark.parametrize(

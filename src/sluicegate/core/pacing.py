@@ -1,6 +1,7 @@
 """What is known about spending an account's upstream calls: who goes first, what a limit allows, what is left."""
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -8,7 +9,18 @@ from typing import Final, Protocol
 
 from sluicegate.core.manifest import CallLimit
 
-__all__ = ["EVERY_CALL", "Allowance", "Ledger", "LimitState", "Outlook", "Priority", "RestState", "Turn"]
+__all__ = [
+    "EVERY_CALL",
+    "WAITED",
+    "Allowance",
+    "Ledger",
+    "LimitState",
+    "Outlook",
+    "Priority",
+    "RestState",
+    "Turn",
+    "Waited",
+]
 
 EVERY_CALL: Final = "*"
 """The class that holds every call of an account."""
@@ -48,6 +60,17 @@ class Turn:
     ticket: int | None = None
     reason: str = ""
     spare: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Waited:
+    """How long a piece of work has waited for turns, in seconds: time that no provider is to blame for."""
+
+    seconds: float = 0.0
+
+
+WAITED: Final[ContextVar[Waited | None]] = ContextVar("waited", default=None)
+"""Where the work that runs now wants to have it added up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from sluicegate.core.errors import (
     UpstreamRateLimited,
 )
 from sluicegate.core.manifest import CallLimit
-from sluicegate.core.pacing import EVERY_CALL, Allowance, Ledger, Priority, Turn
+from sluicegate.core.pacing import EVERY_CALL, WAITED, Allowance, Ledger, Priority, Turn
 from sluicegate.core.ports import Clock
 from sluicegate.net.turns_ahead import TurnsAhead
 
@@ -135,7 +135,8 @@ class Pacing:
     async def _take(
         self, account: str, allowances: Sequence[Allowance], calls: str, priority: Priority, provider: str
     ) -> int | None:
-        deadline = self._clock.monotonic() + self._patience[priority]
+        began = self._clock.monotonic()
+        deadline = began + self._patience[priority]
         if self._waiting[account] >= _WAITERS_PER_ACCOUNT:
             raise HeldBack("Too many calls wait for this account.", provider=provider, retry_after=_LOOK_AGAIN)
         self._waiting[account] += 1
@@ -149,6 +150,8 @@ class Pacing:
             self._waiting[account] -= 1
             if not self._waiting[account]:
                 del self._waiting[account]
+            if (waited := WAITED.get()) is not None:
+                waited.seconds += self._clock.monotonic() - began
 
     async def _ask(self, account: str, calls: str, allowances: Sequence[Allowance], priority: Priority) -> Turn:
         ended, ahead = self._ended.pop(account, []), self._ahead

@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 from sluicegate.core.accounts import Credential
 from sluicegate.core.errors import InternalError, NotSupported, SluicegateError, UpstreamTimeout
 from sluicegate.core.gateway import GatewayRefused, ProblemCode
-from sluicegate.core.pacing import Priority
+from sluicegate.core.pacing import WAITED, Priority, Waited
 from sluicegate.core.ports import Providers
 from sluicegate.core.provider import Provider
 
@@ -42,13 +42,15 @@ class Answered(Generic[T]):
     """What one provider contributed: a value or an error, and how long it took.
 
     Attributes:
-        seconds: since the fan-out began.
+        seconds: since the fan-out began, without what it waited for its turns.
+        waited: for its turns.
     """
 
     target: Target
     seconds: float
     value: T | None = None
     error: SluicegateError | None = None
+    waited: float = 0.0
 
 
 def told(targets: Sequence[Target], known: Callable[[Target], T | None]) -> list[Answered[T]] | None:
@@ -102,15 +104,19 @@ class FanOut:
     async def _one(self, target: Target, work: Callable[[Target, Provider], Awaitable[T]], began: float) -> Answered[T]:
         if target.problem is not None:
             return Answered(target, 0.0, error=target.problem)
+        value: T | None = None
+        problem: SluicegateError | None = None
+        WAITED.set(waited := Waited())  # of this task alone
         try:
             async with self._open(target) as provider:
                 value = await work(target, provider)
         except SluicegateError as error:
-            return Answered(target, time.monotonic() - began, error=error)
+            problem = error
         except Exception as error:  # noqa: BLE001 - one provider's bug must not take the others' answers along
             _log.error("an unexpected error came from %s", target.provider, exc_info=error)
-            return Answered(target, time.monotonic() - began, error=InternalError())
-        return Answered(target, time.monotonic() - began, value=value)
+            problem = InternalError()
+        seconds = time.monotonic() - began - waited.seconds
+        return Answered(target, max(seconds, 0.0), value, problem, waited.seconds)
 
     def _open(self, target: Target) -> Provider:
         if target.provider not in self._providers.names():

@@ -58,7 +58,7 @@ async def test_the_envelope_names_every_requested_provider_in_order(stage):
         "schema": "relaygate.account.session.v1",
     }
     timing = response.headers["server-timing"]
-    assert all(f"{name};dur=" in timing for name in ("own", "upstream", "total", *slugs))
+    assert all(f"{name};dur=" in timing for name in ("own", "turns", "upstream", "total", *slugs))
 
 
 async def test_from_a_magnet_to_a_playing_file(stage):

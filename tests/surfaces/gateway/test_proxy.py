@@ -159,6 +159,20 @@ async def test_calls_take_their_turn_and_a_refusal_keeps_the_account_away(stage,
     assert limit.used == 1
 
 
+async def test_what_a_call_waits_for_its_turn_is_not_told_as_the_providers_time(stage, upstream):
+    user, key = await stage.user("torbox")
+    async with stage.database.transactions() as tx:
+        (account,) = await tx.accounts.page(user)
+    await stage.database.ledger().rest(str(account.id), ["*"], 0.7, "A short rest.")
+    response = await stage.ask("GET", "/proxy/v1/api/user/me", "torbox", key=key)
+    assert response.status_code == 200
+    told = dict(part.split(";dur=") for part in response.headers["server-timing"].split(", "))
+    assert float(told["turns"]) > 300
+    assert float(told["own"]) + float(told["upstream"]) == pytest.approx(
+        float(told["total"]) - float(told["turns"]), abs=0.1
+    )
+
+
 async def test_a_create_counts_against_the_limit_of_creates(stage, upstream):
     user, key = await stage.user("torbox")
     sent = await stage.ask("POST", "/proxy/v1/api/torrents/createtorrent", "torbox", key=key, json={"magnet": "x"})

@@ -15,6 +15,7 @@ from sluicegate.core.addons import looks_like_slug
 from sluicegate.core.audit import AuditedCall, AuditedProvider
 from sluicegate.core.errors import InternalError, SluicegateError, UpstreamError
 from sluicegate.core.gateway import GatewayOperation, GatewayRefused, ProblemCode
+from sluicegate.core.pacing import WAITED, Waited
 from sluicegate.core.ports import Clock
 from sluicegate.core.provider import Provider
 from sluicegate.net.tap import tapped_answers
@@ -60,6 +61,7 @@ class _Answer:
     code: str | None = None
     outcomes: Sequence[_Outcome] = ()
     upstream: float = 0.0
+    turns: float = 0.0
 
 
 @dataclass(slots=True)
@@ -155,14 +157,15 @@ class GatewayApplication:
         query = Query(call.scope)
         query.deadline()  # a wrong one is told before anything is asked
         work = await route.prepare(self._jobs, Arguments(call.scope, call.receive, query, ids))
-        outcomes, upstream = _told(call, work), 0.0
+        outcomes, upstream, turns = _told(call, work), 0.0, 0.0
         if outcomes is None:
             work = work.prepare() if isinstance(work, Plan) else work
             began = time.perf_counter()
             outcomes = await self._fanout.run(call.visitor.targets, self._work(call, work), deadline=_left(call, query))
-            upstream = time.perf_counter() - began
+            turns = max(outcomes, key=lambda outcome: outcome.seconds + outcome.waited).waited
+            upstream = time.perf_counter() - began - turns
         envelope = wrap(route.operation, str(call.id), outcomes)
-        return _Answer(200, _encode(envelope), outcomes=outcomes, upstream=upstream)
+        return _Answer(200, _encode(envelope), outcomes=outcomes, upstream=upstream, turns=turns)
 
     def _work(self, call: _Call, work: Work) -> Callable[[Target, Provider], Any]:
         show = header(call.scope, b"x-relaygate-include-provider-response") == "true"
@@ -189,10 +192,11 @@ class GatewayApplication:
         query = Query(call.scope)
         query.deadline()
         (target,) = call.visitor.targets
+        WAITED.set(waited := Waited())
         began = time.perf_counter()
         forwarded = await self._proxy.forward(call.scope, call.receive, target, path, deadline=_left(call, query))
-        upstream = time.perf_counter() - began
-        return _Answer(forwarded.status, forwarded.body, upstream=upstream)
+        upstream = time.perf_counter() - began - waited.seconds
+        return _Answer(forwarded.status, forwarded.body, upstream=upstream, turns=waited.seconds)
 
     def _note(self, call: _Call, answer: _Answer, total: float) -> None:
         visitor = call.visitor
@@ -267,9 +271,10 @@ def _not_allowed(call: _Call, methods: Sequence[str]) -> _Answer:
 
 
 def _measured(call: _Call, answer: _Answer, total: float) -> list[tuple[bytes, bytes]]:
-    """Our own time apart from the providers'."""
-    own = max(0.0, total - answer.upstream)
-    parts = [f"own;dur={own * 1000:.2f}", f"upstream;dur={answer.upstream * 1000:.2f}", f"total;dur={total * 1000:.2f}"]
+    """Our own time apart from the providers' and from what the slowest of them waited for turns in its ledger."""
+    own = max(0.0, total - answer.upstream - answer.turns)
+    parts = [f"own;dur={own * 1000:.2f}", f"turns;dur={answer.turns * 1000:.2f}"]
+    parts += [f"upstream;dur={answer.upstream * 1000:.2f}", f"total;dur={total * 1000:.2f}"]
     parts += [f"{outcome.target.slug};dur={outcome.seconds * 1000:.2f}" for outcome in answer.outcomes]
     return [(b"x-request-id", str(call.id).encode()), (b"server-timing", ", ".join(parts).encode())]
 

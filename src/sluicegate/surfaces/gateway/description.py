@@ -29,7 +29,10 @@ _REFUSED: Final[Mapping[str, str]] = {
 }
 _HEADERS: Final = {
     "X-Request-Id": {"schema": {"type": "string", "format": "uuid"}, "description": "The call's id in the audit."},
-    "Server-Timing": {"schema": {"type": "string"}, "description": "Our own time, the providers', and each one's."},
+    "Server-Timing": {
+        "schema": {"type": "string"},
+        "description": "Our own time, turns', the providers', each one's.",
+    },
 }
 _QUERY: Final[Mapping[str, dict[str, Any]]] = {
     "kind": {"type": "string", "enum": [str(kind) for kind in JobKind]},
