@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,7 +11,9 @@ import pytest
 from tests.media.site import Site
 
 from sluicegate.media.child import ChildLimits
+from sluicegate.media.extract import extractor_launcher
 from sluicegate.media.ffmpeg import Ffmpeg
+from sluicegate.media.warm import WarmChildren
 from sluicegate.media.workshop import Workshop, WorkshopLimits
 from sluicegate.net.forward_proxy import Traffic
 
@@ -80,9 +82,16 @@ def limits() -> WorkshopLimits:
     return WorkshopLimits(media_bytes=64 << 20, probe_seconds=60, fetch_seconds=60, shape_seconds=60, entries=20)
 
 
+@pytest.fixture(scope="session")
+async def warm() -> AsyncIterator[WarmChildren]:
+    """Children as the server has them; a few tests start theirs from nothing."""
+    async with aclosing(WarmChildren(extractor_launcher())) as children:
+        yield children
+
+
 @pytest.fixture
-def workshop(tmp_path: Path, limits: WorkshopLimits) -> Workshop:
-    return Workshop(tmp_path / "rooms", no_proxy, limits=limits)
+def workshop(tmp_path: Path, limits: WorkshopLimits, warm: WarmChildren) -> Workshop:
+    return Workshop(tmp_path / "rooms", no_proxy, limits=limits, warm=warm)
 
 
 @pytest.fixture

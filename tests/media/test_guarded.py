@@ -9,6 +9,7 @@ from tests.media.site import Site
 from sluicegate.core.errors import ForbiddenAddress
 from sluicegate.core.media import MediaProgress
 from sluicegate.core.media_jobs import MediaOptions
+from sluicegate.media.warm import WarmChildren
 from sluicegate.media.workshop import Workshop, WorkshopLimits
 from sluicegate.net.egress import Egress, EgressPolicy
 from sluicegate.net.forward_proxy import ForwardProxy
@@ -29,11 +30,11 @@ def intranet(clips: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-async def guarded(tmp_path: Path, site: Site, limits: WorkshopLimits) -> AsyncIterator[Workshop]:
+async def guarded(tmp_path: Path, site: Site, limits: WorkshopLimits, warm: WarmChildren) -> AsyncIterator[Workshop]:
     """A workshop whose children may reach ``site`` and public addresses."""
     egress = Egress(EgressPolicy.parse(f"127.0.0.1:{site.server.server_port}"))
     async with ForwardProxy(egress) as proxy:
-        yield Workshop(tmp_path / "rooms", proxy.lease, limits=limits)
+        yield Workshop(tmp_path / "rooms", proxy.lease, limits=limits, warm=warm)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -20,18 +20,23 @@ from sluicegate.core.errors import InternalError
 from sluicegate.media.confine import Confinement
 
 __all__ = [
+    "MAX_LINE",
+    "Child",
     "ChildLimits",
     "Ending",
     "attend_child",
+    "clean_environment",
     "confined",
-    "end_child",
+    "last_bytes",
     "python_child",
     "run_child",
     "start_child",
 ]
 
+MAX_LINE: Final = 1 << 20
+"""Bytes of a line of a child's output."""
+
 _GRACE_SECONDS: Final = 2.0
-_MAX_LINE: Final = 1 << 20
 _MAX_COMPLAINT: Final = 16 * 1024
 
 
@@ -88,6 +93,63 @@ class Ending:
         return self.timed_out or self.code == -signal.SIGXCPU
 
 
+class Child(Protocol):
+    """A started child, the leader of a session and a group of its own."""
+
+    @property
+    def parent(self) -> int:
+        """The process with which it dies."""
+
+    @property
+    def stdin(self) -> asyncio.StreamWriter:
+        """Its standard input."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader:
+        """Its standard output."""
+
+    @property
+    def stderr(self) -> asyncio.StreamReader:
+        """Its error output."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, negative: the signal that killed it; None while it lives."""
+
+    async def wait(self) -> int:
+        """Waits for its end; cancelling this changes nothing for it."""
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Sends a signal to all of its group; fine when they have ended."""
+
+    def close(self) -> None:
+        """Lets go of its streams, whatever was not read of them; it has ended."""
+
+
+class _Spawned:
+    """A program that was started by this process. See ``Child``."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  (opened as pipes)
+        self.parent = os.getpid()
+        self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
+        self._process = process
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        return await self._process.wait()
+
+    def signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):  # all have ended
+            os.killpg(self._process.pid, number)
+
+    def close(self) -> None:
+        """The event loop lets go of them."""
+
+
 def python_child(module: str) -> list[str]:
     """The command for a child that is a module of ours, isolated from the environment and the current folder."""
     return [sys.executable, "-I", "-m", module]
@@ -129,66 +191,62 @@ async def run_child(
     return await attend_child(process, wall_seconds=wall_seconds, on_line=on_line, feed=feed)
 
 
-async def start_child(
-    command: Sequence[str], *, folder: Path, keep_open: Sequence[int] = ()
-) -> asyncio.subprocess.Process:
+async def start_child(command: Sequence[str], *, folder: Path, keep_open: Sequence[int] = ()) -> Child:
     """Starts ``command`` as the leader of a group of its own. Raises InternalError."""
     try:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=folder,
-            env=_environment(folder),
+            env=clean_environment(folder),
             start_new_session=True,
             pass_fds=tuple(keep_open),
-            limit=_MAX_LINE,
+            limit=MAX_LINE,
         )
     except OSError as error:
         raise InternalError("A child process for media work could not be started.") from error
+    return _Spawned(process)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def clean_environment(folder: Path) -> dict[str, str]:
     """All the environment a child gets: no secret, no proxy, no search path of ours."""
     home = str(folder)
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home, "YTDLP_NO_PLUGINS": "1"}
 
 
-async def attend_child(
-    process: asyncio.subprocess.Process, *, wall_seconds: float, on_line: Callable[[bytes], None], feed: bytes
-) -> Ending:
+async def attend_child(child: Child, *, wall_seconds: float, on_line: Callable[[bytes], None], feed: bytes) -> Ending:
     """Feeds a started child and follows it to its end; see ``run_child``."""
     timed_out = False
-    complaint = asyncio.create_task(_last_bytes(process.stderr))
+    complaint = asyncio.create_task(last_bytes(child.stderr))
     try:
         try:
             async with asyncio.timeout(wall_seconds):
-                await _feed(process, feed)
-                await _lines(process, on_line)
-                await process.wait()
+                await _feed(child, feed)
+                await _lines(child, on_line)
+                await child.wait()
         except TimeoutError:
             timed_out = True
     finally:
-        await end_child(process)
+        await _end(child)
         tail = await complaint
-    return Ending(process.returncode or 0, timed_out, tail)
+        child.close()
+    return Ending(child.returncode or 0, timed_out, tail)
 
 
-async def _feed(process: asyncio.subprocess.Process, feed: bytes) -> None:
-    assert process.stdin is not None  # noqa: S101  (opened as pipes above)
+async def _feed(child: Child, feed: bytes) -> None:
     # A child that dies early closes the pipe; its exit code tells the story.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # see above
-        process.stdin.write(feed)
-        await process.stdin.drain()
-    process.stdin.close()
+        child.stdin.write(feed)
+        await child.stdin.drain()
+    child.stdin.close()
 
 
-async def _lines(process: asyncio.subprocess.Process, on_line: Callable[[bytes], None]) -> None:
-    assert process.stdout is not None  # noqa: S101  (opened as pipes above)
+async def _lines(child: Child, on_line: Callable[[bytes], None]) -> None:
     while True:
         try:
-            line = await process.stdout.readline()
+            line = await child.stdout.readline()
         except ValueError as error:
             raise InternalError("A child process wrote an endless line.") from error
         if not line:
@@ -196,31 +254,25 @@ async def _lines(process: asyncio.subprocess.Process, on_line: Callable[[bytes],
         on_line(line)
 
 
-async def _last_bytes(stream: asyncio.StreamReader | None) -> bytes:
+async def last_bytes(stream: asyncio.StreamReader) -> bytes:
     """Drains ``stream`` to its end and keeps the last part."""
-    assert stream is not None  # noqa: S101  (opened as pipes above)
     tail = b""
     while chunk := await stream.read(4096):
         tail = (tail + chunk)[-_MAX_COMPLAINT:]
     return tail
 
 
-async def end_child(process: asyncio.subprocess.Process) -> None:
+async def _end(child: Child) -> None:
     """Ends the whole group and waits for its leader, even while the caller is being cancelled."""
-    if process.returncode is not None:
+    if child.returncode is not None:
         return
-    _signal_group(process.pid, signal.SIGTERM)
+    child.signal_group(signal.SIGTERM)
     try:
         async with asyncio.timeout(_GRACE_SECONDS):
-            await process.wait()
+            await child.wait()
     except TimeoutError:
         pass
     finally:
         # Members of the group may outlive a leader that took the hint.
-        _signal_group(process.pid, signal.SIGKILL)
-    await process.wait()
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # all have ended
-        os.killpg(group, number)
+        child.signal_group(signal.SIGKILL)
+    await child.wait()

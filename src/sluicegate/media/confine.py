@@ -17,9 +17,10 @@ from typing import Final
 
 from sluicegate.media.landlock import enclose
 
-__all__ = ["Confinement", "confine", "readable_by_python"]
+__all__ = ["Confinement", "confine", "die_with", "keep_private", "readable_by_python"]
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
 _SYSTEM_FOLDERS: Final = tuple(
     Path(name) for name in ("/usr", "/lib", "/lib64", "/bin", "/etc/ssl", "/etc/pki", "/etc/ca-certificates")
 )
@@ -53,7 +54,7 @@ class Confinement:
 
 def confine(limits: Confinement, *, read: Iterable[Path]) -> None:
     """Puts the calling process under ``limits``; ``read`` is what it needs beside the system's own folders."""
-    _die_with(limits.parent)
+    die_with(limits.parent)
     os.umask(0o077)
     os.nice(limits.nice)
     _limit(resource.RLIMIT_CORE, 0)
@@ -61,7 +62,26 @@ def confine(limits: Confinement, *, read: Iterable[Path]) -> None:
     _limit(resource.RLIMIT_FSIZE, limits.file_size)
     _limit(resource.RLIMIT_NOFILE, limits.open_files)
     _limit(resource.RLIMIT_AS, limits.memory)
-    enclose(read=(*_SYSTEM_FOLDERS, *read), write=(*_DEVICES, Path(limits.folder)), ports=limits.ports)
+    if enclose(read=(*_SYSTEM_FOLDERS, *read), write=(*_DEVICES, Path(limits.folder)), ports=limits.ports):
+        _prctl(_PR_SET_DUMPABLE, 1)
+
+
+def die_with(parent: int) -> None:
+    """Asks the kernel to kill this process when its parent dies, kill -9 included.
+
+    The parent may have died before the kernel was asked: then somebody else has adopted this process.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def keep_private() -> None:
+    """Closes this process's memory and descriptors to all others of the same user, its children included.
+
+    Forks of it are closed as well, until ``confine`` opens them again: Landlock keeps them apart then.
+    """
+    _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def readable_by_python() -> tuple[Path, ...]:
@@ -84,12 +104,6 @@ def _limit(kind: int, value: int, *, spare: int = 0) -> None:
             raise
 
 
-def _die_with(parent: int) -> None:
-    """Asks the kernel to kill this process when its parent dies, kill -9 included.
-
-    The parent may have died before the kernel was asked: then somebody else has adopted this process.
-    """
+def _prctl(option: int, value: int) -> None:
     if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,10 +25,10 @@ from sluicegate.core.errors import (
 )
 from sluicegate.core.media import MediaFacts
 from sluicegate.media.child import ChildLimits, Ending, attend_child, python_child, start_child
-from sluicegate.media.spares import Spares
+from sluicegate.media.warm import WarmChildren
 from sluicegate.media.wire import Fetched, Order, Progress, Refused, Report, Understood
 
-__all__ = ["Extraction", "checked_url", "extract", "extractor_command"]
+__all__ = ["Extraction", "checked_url", "extract", "extractor_launcher"]
 
 _MAX_URL: Final = 8_000
 _ADDRESS: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
@@ -102,23 +102,24 @@ def checked_url(url: str) -> str:
     return url
 
 
-def extractor_command(*, ahead: bool = False) -> list[str]:
-    """What starts an extraction child; ``ahead`` of its order it has the time to prepare every page reader."""
-    return [*python_child(_MODULE), *(["ahead"] if ahead else [])]
+def extractor_launcher() -> list[str]:
+    """What starts a launcher of extraction children."""
+    return python_child(_MODULE)
 
 
-async def extract(order: Order, limits: ChildLimits, extraction: Extraction, spares: Spares | None = None) -> None:
-    """Runs the child to its end; with ``spares`` it is one that was started before.
+async def extract(order: Order, limits: ChildLimits, extraction: Extraction, warm: WarmChildren | None = None) -> None:
+    """Runs the child to its end; without ``warm`` it loads everything anew.
 
     Raises:
         SluicegateError: as listed at ``MediaWorkshop``.
     """
-    if spares is not None:
-        process = await spares.take()
+    if warm is not None:
+        child = await warm.start()
     else:
-        process = await start_child(extractor_command(), folder=Path(order.confinement.folder))
+        child = await start_child(python_child(_MODULE), folder=Path(order.confinement.folder))
+    order = msgspec.structs.replace(order, confinement=replace(order.confinement, parent=child.parent))
     ending = await attend_child(
-        process, wall_seconds=limits.wall_seconds, on_line=extraction.line, feed=msgspec.json.encode(order)
+        child, wall_seconds=limits.wall_seconds, on_line=extraction.line, feed=msgspec.json.encode(order)
     )
     if extraction.refused is not None:
         raise _error(extraction.refused)

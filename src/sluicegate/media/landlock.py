@@ -28,10 +28,11 @@ _REFER, _TRUNCATE, _IOCTL_DEVICE = 1 << 13, 1 << 14, 1 << 15
 _READ: Final = _EXECUTE | _READ_FILE | _READ_DIR
 _FILE_ONLY: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEVICE
 _BIND_TCP, _CONNECT_TCP = 1 << 0, 1 << 1
+_NO_FOREIGN_SOCKETS, _NO_FOREIGN_SIGNALS = 1 << 0, 1 << 1
 
 
 class _Ruleset(ctypes.Structure):
-    _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64))
+    _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scope", ctypes.c_uint64))
 
 
 class _PathRule(ctypes.Structure):
@@ -45,6 +46,8 @@ class _PortRule(ctypes.Structure):
 
 def enclose(*, read: Iterable[Path], write: Iterable[Path], ports: Iterable[int] | None) -> int:
     """Leaves this process, for good, only these paths and these TCP ports.
+
+    From version 6 on it can signal no process but its own children either, nor connect to abstract sockets of others.
 
     Args:
         read: files and folders that may be read and executed; missing ones are passed over.
@@ -64,7 +67,8 @@ def enclose(*, read: Iterable[Path], write: Iterable[Path], ports: Iterable[int]
         right for right, since in ((_REFER, 2), (_TRUNCATE, 3), (_IOCTL_DEVICE, 5)) if version >= since
     )
     network = _BIND_TCP | _CONNECT_TCP if version >= 4 and ports is not None else 0
-    ruleset = _make(libc, rights, network)
+    scope = _NO_FOREIGN_SOCKETS | _NO_FOREIGN_SIGNALS if version >= 6 else 0
+    ruleset = _make(libc, _Ruleset(rights, network, scope))
     try:
         for path in read:
             _allow_path(libc, ruleset, path, _READ)
@@ -79,10 +83,13 @@ def enclose(*, read: Iterable[Path], write: Iterable[Path], ports: Iterable[int]
     return int(version)
 
 
-def _make(libc: ctypes.CDLL, files: int, network: int) -> int:
-    attributes = _Ruleset(files, network)
-    size = ctypes.sizeof(attributes) if network else ctypes.sizeof(ctypes.c_uint64)
-    return _check(libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), ctypes.c_uint32(0)))
+def _make(libc: ctypes.CDLL, attributes: _Ruleset) -> int:
+    """A kernel takes as much of the attributes as it knows, and more only when the rest is zero."""
+    return _check(
+        libc.syscall(
+            _CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(ctypes.sizeof(attributes)), ctypes.c_uint32(0)
+        )
+    )
 
 
 def _allow_path(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:

@@ -47,8 +47,8 @@ from sluicegate.media.mux import shape
 from sluicegate.media.readings import Readings
 from sluicegate.media.rooms import WorkRooms
 from sluicegate.media.sniff import HEAD_BYTES, container_of
-from sluicegate.media.spares import Spares
 from sluicegate.media.subtitles import as_webvtt
+from sluicegate.media.warm import WarmChildren
 from sluicegate.media.whole_file import write_whole
 from sluicegate.media.wire import Order, Progress
 from sluicegate.net.forward_proxy import Traffic
@@ -95,8 +95,7 @@ class Workshop:
         lease: the way out for the children that read pages.
         limits: what one job may use.
         direct: reads plain files; None leaves them to the children as well.
-        spares: children that were started ahead of time to read pages; its owner closes it.
-        loaded: the same for pages that were read a moment ago: they need not know any page.
+        warm: starts the children that read pages; its owner closes it. None starts each one from nothing.
         ffmpeg: the program; by default the wheel's, or the system's where the wheel has none. It is looked for when it
             is first needed: that runs it, and most commands and servers without media jobs never do.
     """
@@ -108,13 +107,11 @@ class Workshop:
         *,
         limits: WorkshopLimits | None = None,
         direct: DirectReader | None = None,
-        spares: Spares | None = None,
-        loaded: Spares | None = None,
+        warm: WarmChildren | None = None,
         ffmpeg: Path | None = None,
     ) -> None:
         self._direct = direct
-        self._spares = spares
-        self._loaded = loaded
+        self._warm = warm
         self._readings = Readings()
         self._rooms = WorkRooms(root)
         self._root = root
@@ -266,7 +263,7 @@ class Workshop:
                 reading=reading,
             )
             try:
-                await extract(order, limits, extraction, self._spares if reading is None else self._loaded)
+                await extract(order, limits, extraction, self._warm)
             except NotReady as error:
                 if options.wait_for_video:
                     raise

@@ -59,12 +59,11 @@ async def media_parts(
     """Makes them; the way out for children is open inside the block."""
     # What children need is loaded only by processes that may start some.
     from sluicegate.media.direct import DirectReader
-    from sluicegate.media.extract import extractor_command
-    from sluicegate.media.spares import Spares
+    from sluicegate.media.extract import extractor_launcher
+    from sluicegate.media.warm import WarmChildren
     from sluicegate.media.workshop import Workshop, WorkshopLimits
 
-    spares, loaded = Spares(extractor_command(ahead=True)), Spares(extractor_command())
-    async with ForwardProxy(http.egress) as proxy, contextlib.aclosing(spares), contextlib.aclosing(loaded):
+    async with ForwardProxy(http.egress) as proxy, contextlib.aclosing(WarmChildren(extractor_launcher())) as warm:
         seconds = settings.media_hours_max * 3600
         limits = WorkshopLimits(
             media_bytes=int(settings.download_max_gib * _GIB),
@@ -77,8 +76,7 @@ async def media_parts(
             proxy.lease,
             limits=limits,
             direct=DirectReader(http),
-            spares=spares,
-            loaded=loaded,
+            warm=warm if warm.possible() else None,
         )
         settling = MediaSettling(events, clock)
         cores = os.cpu_count() or 1

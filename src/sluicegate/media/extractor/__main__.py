@@ -1,7 +1,11 @@
-"""``python -I -m sluicegate.media.extractor``: one order on standard input, reports on standard output."""
+"""``python -I -m sluicegate.media.extractor``: one order on standard input, reports on standard output.
+
+With arguments it is a launcher whose children do that, with everything loaded before (``forking.py``).
+"""
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Final
 
@@ -9,6 +13,7 @@ import msgspec
 
 from sluicegate.core.errors import SluicegateError
 from sluicegate.media.confine import Confinement, confine, readable_by_python
+from sluicegate.media.forking import launch
 from sluicegate.media.wire import Order, Refused, Report
 
 _UNWANTED: Final = ("requests", "curl_cffi", "websockets", "brotli", "brotlicffi", "secretstorage", "xattr", "mutagen")
@@ -16,21 +21,34 @@ _UNWANTED: Final = ("requests", "curl_cffi", "websockets", "brotli", "brotlicffi
 
 
 def main() -> None:
+    """Carries out one order; with arguments, forks children that each do so."""
+    if sys.argv[1:]:
+        launch(_prepare, _carry_out)
+    else:
+        _carry_out()
+
+
+def _prepare() -> None:
+    """Loads whatever any order could need."""
+    _hide_unwanted()
+    from sluicegate.media.extractor import work  # noqa: F401  (loaded for the forks)
+    from sluicegate.media.extractor.reader import prepare
+
+    prepare(_no_order())
+
+
+def _carry_out() -> None:
     """Does what the order says. Every outcome is a report; a child that dies without one has broken."""
     report = _reporter()
-    for name in _UNWANTED:
-        sys.modules[name] = None  # type: ignore[assignment]  # makes the import fail, as if it were not installed
-    # Before the order, which may come much later, and before confinement: shared libraries may lie anywhere.
+    _hide_unwanted()
+    # Before confinement: shared libraries may lie anywhere.
     from sluicegate.media.extractor.audit import forbid
     from sluicegate.media.extractor.failures import explain
-    from sluicegate.media.extractor.reader import prepare
     from sluicegate.media.extractor.work import perform
 
-    if sys.argv[1:] == ["ahead"]:
-        prepare(_no_order())
     raw = sys.stdin.buffer.read()
     if not raw:
-        return  # it was started ahead of time, and nobody needs it
+        return  # whoever wanted it has gone meanwhile
     order = msgspec.json.decode(raw, type=Order)
     _settle(order.confinement.folder)
     confine(order.confinement, read=readable_by_python())
@@ -39,6 +57,11 @@ def main() -> None:
         perform(order, report)
     except Exception as error:  # noqa: BLE001  (the last frame: every failure becomes a report)
         report(_refused(explain(error)))
+
+
+def _hide_unwanted() -> None:
+    for name in _UNWANTED:
+        sys.modules[name] = None  # type: ignore[assignment]  # makes the import fail, as if it were not installed
 
 
 def _no_order() -> Order:
@@ -50,6 +73,7 @@ def _settle(folder: str) -> None:
     """Makes ``folder`` its home; until the order came it had none."""
     os.chdir(folder)
     os.environ["HOME"] = os.environ["TMPDIR"] = folder
+    tempfile.tempdir = None
 
 
 def _reporter() -> Callable[[Report], None]:

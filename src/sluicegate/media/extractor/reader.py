@@ -2,6 +2,7 @@
 
 # ruff: noqa: ANN401  (yt-dlp has no types)
 
+import importlib
 import json
 from collections.abc import Iterator
 from typing import Any, Final
@@ -110,14 +111,14 @@ class PageReader(YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
 
 
 def prepare(order: Order) -> None:
-    """Does ahead of time what every page would wait for: the patterns of two thousand readers are compiled.
+    """Does ahead of time what pages would wait for: compiles the patterns of two thousand readers, loads their code.
 
-    ``order`` is one that is never carried out. What only an unknown page needs, the code of all readers, is loaded when
-    one comes: most media are a known page or a playlist, and it costs as much again.
+    ``order`` is one that is never carried out.
     """
     with PageReader(order):
         for kind in gen_extractor_classes():
             kind.suitable(order.url)
+    importlib.import_module("yt_dlp.extractor._extractors")
 
 
 def chosen_formats(info: dict[str, Any]) -> list[dict[str, Any]]:
