@@ -1,5 +1,6 @@
 """The store API's traps, one by one, at Torrin's store and as StremThru itself answers."""
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +45,11 @@ async def desk(http: Http, interposer: Interposer, sandbox: Caller) -> Desk:
 def row(**more: Any) -> dict[str, Any]:
     told = {"id": "0198-a", "hash": HASH.upper(), "name": "Film", "status": "downloading", "size": 30}
     return {**told, "added_at": "2026-08-01T10:15:30Z", "files": [], **more}
+
+
+def key(path: str) -> str:
+    """What a locator holds of a path."""
+    return hashlib.blake2b(path.encode(), digest_size=8).hexdigest()
 
 
 def file(**more: Any) -> dict[str, Any]:
@@ -166,8 +172,8 @@ async def test_cursors_that_are_none(desk: Desk) -> None:
 async def test_files_value(desk: Desk) -> None:
     desk.answer(row(status="downloaded", files=[file(), file(index=-1, path="/c.txt", size=None)]))
     assert await desk.open().files("0198-a") == (
-        RemoteFile(4, "a/b.mkv", 5, "stremthru:0198-a:4", "video/x-matroska"),
-        RemoteFile(1, "c.txt", -1, "stremthru:0198-a:1", "text/plain"),
+        RemoteFile(0, "a/b.mkv", 5, f"stremthru:0198-a:{key('a/b.mkv')}", "video/x-matroska"),
+        RemoteFile(1, "c.txt", -1, f"stremthru:0198-a:{key('c.txt')}", "text/plain"),
     )
     for told in (row(files=[file()]), row(status="downloaded")):
         desk.answer(told)
@@ -179,7 +185,8 @@ async def test_link_reads_the_file_again(desk: Desk) -> None:
     answers = [row(status="downloaded", files=[file()]), {"link": "https://direct.example/1"}]
     waiting = iter(answers)
     desk.interposer.script = lambda _: Reply.json({"data": next(waiting)})
-    assert await desk.open().link("stremthru:0198-a:4") == Link("https://direct.example/1", None, "b.mkv", 5)
+    link = await desk.open().link(f"stremthru:0198-a:{key('a/b.mkv')}")
+    assert link == Link("https://direct.example/1", None, "b.mkv", 5)
     assert [(one.method, one.target) for one in desk.interposer.sent] == [
         ("GET", f"{STORE}/magnets/0198-a"),
         ("POST", f"{STORE}/link/generate"),
@@ -189,7 +196,8 @@ async def test_link_reads_the_file_again(desk: Desk) -> None:
 
 async def test_link_without_a_file(desk: Desk) -> None:
     desk.answer(row(status="downloaded", files=[file(link=None)]))
-    for locator in ("stremthru:0198-a:4", "stremthru:0198-a:0"):
+    for name in (key("a/b.mkv"), key("b.mkv"), "4", "0", "1"):
+        locator = f"stremthru:0198-a:{name}"
         with pytest.raises(e.FileGone):
             await desk.open().link(locator)
     desk.answer(row(files=[file()]))

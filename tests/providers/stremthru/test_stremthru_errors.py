@@ -62,7 +62,7 @@ async def meet(http: Http, interposer: Interposer, reply: Reply) -> e.UpstreamEr
 @pytest.mark.parametrize(("word", "kind"), [(word, kind) for kind, words in WORDS.items() for word in words.split()])
 async def test_words(http: Http, interposer: Interposer, word: str, kind: type[e.UpstreamError]) -> None:
     for status in (200, 418):
-        told = {"error": {"code": word, "message": "slot limit reached", "status_code": 418}}
+        told = {"error": {"code": word, "message": "something", "status_code": 418}}
         error = await meet(http, interposer, Reply.json(told, status=status, retry_after="5"))
         assert (type(error), error.upstream_code, error.retry_after) == (kind, word, 5.0)
 

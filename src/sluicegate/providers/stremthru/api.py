@@ -18,7 +18,7 @@ __all__ = ["CheckedMagnet", "File", "Magnet", "Magnets", "StremThruApi", "User"]
 T = TypeVar("T")
 
 Number = int | float | None
-Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:=-]{0,199}\Z")]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._:=-]{0,199}\Z")]
 Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]\S*\Z")]
 
 _STORE: Final = re.compile(r"([a-z]{2,20}):(.+)", re.DOTALL)
@@ -33,12 +33,17 @@ class User(msgspec.Struct):
 
 
 class File(msgspec.Struct):
-    """A file; ``path`` begins with ``/``, ``link`` may or may not be playable before ``link/generate``."""
+    """A file; ``path`` begins with ``/``, ``link`` may or may not be playable before ``link/generate``.
+
+    ``path`` is empty at a StremThru in front of Debrid-Link. ``source`` is the store's code there (``rd``, ``ad``).
+    """
 
     path: str
     index: int = -1
     size: Number = None
     link: str | None = None
+    name: str = ""
+    source: str = ""
 
 
 class Magnet(msgspec.Struct):

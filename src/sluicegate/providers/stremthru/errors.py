@@ -1,20 +1,32 @@
 """What the errors of a StremThru store mean.
 
-``{"error": {"code", "message", …}}`` with a real HTTP status. StremThru's ``code`` is a word; Torrin repeats the status
-there, so the status decides where there is no word. Torrin has several meanings for 403 and 429 and nothing but its
-fixed texts to tell them apart: for these two statuses, and only without a word, the beginning of the text decides.
-Torrin's limiter speaks its native shape (``{"error": "<text>"}``) here too.
+``{"error": {"code", "message", "type", …}}``, with a real HTTP status more often than not. Three voices speak in it:
+
+* StremThru's ``code`` is a word, but one word for many things: ``STORE_LIMIT_EXCEEDED`` is a used-up month and a full
+  slot, ``FORBIDDEN`` a ban and a wrong password of a file, ``UNKNOWN`` everything else.
+* ``__upstream_cause__`` is what the provider behind it said. Its own word decides wherever it is known here.
+* Torrin repeats the status as ``code`` and has nothing but its fixed texts to tell several meanings of 403 and 429
+  apart; a StremThru in front of it hands the texts on. Torrin's limiter speaks its native shape
+  (``{"error": "<text>"}``) here too.
+
+An error of ``type`` ``upstream_error`` with ``__cause__`` and without ``__upstream_cause__`` says that the provider
+gave no answer that can be read, whatever the status (400 for a broken connection to TorBox): it is nobody's refusal.
+
+Source: the answers of StremThru 0.103.2 in front of our sandbox.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from sluicegate.core.errors import (
     AccountLocked,
+    CoolingDown,
     CredentialsRejected,
+    FileGone,
     NotSupported,
+    ProtocolError,
     SlotsFull,
     SourceRejected,
     TransferMissing,
@@ -30,9 +42,59 @@ from sluicegate.core.names import display_text
 from sluicegate.net.answers import Answer
 from sluicegate.net.refusals import NO_ROUTE, Starts, beginning, refusal, unknown_kind
 
-__all__ = ["PROVIDER", "failure"]
+__all__ = ["PERHAPS_THERE", "PROVIDER", "failure"]
 
 PROVIDER: Final = "stremthru"
+
+_DOUBLE: Final = "You already added this job."
+PERHAPS_THERE: Final = frozenset({"DIFF_ISSUE", "DUPLICATE_ITEM", _DOUBLE})
+"""What TorBox and Premiumize say to a magnet that the account may have already; StremThru hands it on."""
+
+_PROVIDERS_WORDS: Final[Mapping[str, type[UpstreamError]]] = {
+    # Real-Debrid
+    "disabled_endpoint": NotSupported,
+    "file_unavailable": FileGone,
+    "permission_denied": UpstreamPlanRequired,
+    "too_many_active_downloads": SlotsFull,
+    # AllDebrid
+    "DISCONTINUED": NotSupported,
+    "GENERIC": UpstreamServerError,
+    "LINK_PASS_PROTECTED": SourceRejected,
+    "LINK_TOO_MANY_DOWNLOADS": SlotsFull,
+    "MAGNET_INVALID_ID": TransferMissing,
+    "MAGNET_TOO_MANY_ACTIVE": SlotsFull,
+    # TorBox
+    "ACTIVE_LIMIT": SlotsFull,
+    "BOZO_FILE": SourceRejected,
+    "COOLDOWN_LIMIT": CoolingDown,
+    "DIFF_ISSUE": SlotsFull,
+    "DUPLICATE_ITEM": SlotsFull,
+    "ENDPOINT_NOT_FOUND": NotSupported,
+    "INVALID_HASH": SourceRejected,
+    "INVALID_INPUT": SourceRejected,
+    "NOT_ALLOWED": SourceRejected,
+    "NOT_OWNER": TransferMissing,
+    "TEMPORARILY_DISABLED": UpstreamUnavailable,
+    "VENDOR_DISABLED": AccountLocked,
+    # Debrid-Link
+    "badArguments": ProtocolError,
+    "badFilePassword": SourceRejected,
+    "badId": TransferMissing,
+    "badTorrentFile": SourceRejected,
+    "endpointDisabled": NotSupported,
+    "floodDetected": CoolingDown,
+    "freeServerOverload": UpstreamPlanRequired,
+    "infringingFile": SourceRejected,
+    "maxAttempts": AccountLocked,
+    "maxSimultaneousFilesHost": SlotsFull,
+    "maxTransfer": SlotsFull,
+    "notDebrid": UpstreamServerError,
+    "unknowR": NotSupported,
+    # Premiumize, which has texts only
+    "You already have a maximum of 25 active downloads in progress!": SlotsFull,
+    _DOUBLE: UpstreamError,
+}
+"""Words of providers for which StremThru has none, or one that means something else too."""
 
 _WORDS: Final[Mapping[str, type[UpstreamError]]] = {
     "UNAUTHORIZED": CredentialsRejected,
@@ -56,6 +118,8 @@ _WORDS: Final[Mapping[str, type[UpstreamError]]] = {
     "BAD_GATEWAY": UpstreamServerError,
     "SERVICE_UNAVAILABLE": UpstreamServerError,
 }
+_VAGUE: Final = "UNKNOWN"
+"""StremThru's word for a provider's word that it does not know; the status beside it can be any."""
 
 _STATUSES: Final[Mapping[int, type[UpstreamError]]] = {
     400: SourceRejected,
@@ -74,12 +138,17 @@ _STATUSES: Final[Mapping[int, type[UpstreamError]]] = {
 """409 says that a job still has to seed."""
 
 _TEXTS: Final[Mapping[int, Starts]] = {
+    400: {"missing store": CredentialsRejected, "invalid id": TransferMissing},
     403: {
         "content blocked by safety policy": SourceRejected,
         "subscription paused": UpstreamPlanRequired,
         "subscription expired": UpstreamPlanRequired,
         "this release requires a paid plan": UpstreamPlanRequired,
+        "invalid api key": CredentialsRejected,
+        # StremThru's own: it answers availability to accounts that pay only.
+        "forbidden": UpstreamPlanRequired,
     },
+    418: {"link generation delayed": TransferNotReady},
     429: {
         "slot limit reached": SlotsFull,
         "download queue full": SlotsFull,
@@ -87,11 +156,16 @@ _TEXTS: Final[Mapping[int, Starts]] = {
         "hourly download limit reached": UpstreamQuota,
     },
 }
+_PLACES: Final = {"": None, "BAD_REQUEST": 400, "FORBIDDEN": 403, "TOO_MANY_REQUESTS": 429}
+"""Where texts are looked up: at the status of StremThru's word, at the answer's own (None) where there is no word."""
 
 
 class _Detail(msgspec.Struct):
     code: str | int | None = None
     message: str | None = None
+    type: Any = None
+    cause: Any = msgspec.field(default=None, name="__cause__")
+    said: Any = msgspec.field(default=None, name="__upstream_cause__")
 
 
 class _Refusal(msgspec.Struct):
@@ -105,18 +179,44 @@ def failure(answer: Answer) -> UpstreamError:
         return NotSupported("The store has no such call.", provider=PROVIDER, upstream_code=status)
     told = refusal(answer, _Refusal, provider=PROVIDER)
     error = told.error if told else _Detail()
-    detail = _Detail(message=error) if isinstance(error, str) else error
+    detail = _Detail(message=error) if isinstance(error, str) else _innermost(error)
     code = display_text(detail.code, 80) if isinstance(detail.code, str) else ""
-    kind = _WORDS.get(code) or _by_status(answer.status, detail.message or "")
-    return kind(
-        f"The store answers {code or status}.",
-        provider=PROVIDER,
-        upstream_code=code or status,
-        retry_after=answer.retry_after,
+    word = _providers_word(detail)
+    kind = _PROVIDERS_WORDS.get(word)
+    name = word if kind else code or status
+    return (kind or _kind(detail, code, answer.status))(
+        f"The store answers {name}.", provider=PROVIDER, upstream_code=name, retry_after=answer.retry_after
     )
 
 
-def _by_status(status: int, text: str) -> type[UpstreamError]:
-    known = _TEXTS.get(status, {})
-    start = beginning(text, known)
-    return known[start] if start else _STATUSES.get(status) or unknown_kind(status)
+def _innermost(detail: _Detail) -> _Detail:
+    """The error inside an error: where StremThru asks a provider for several things at once, the message is JSON."""
+    text = (detail.message or "").partition("\n")[0]
+    try:
+        return msgspec.json.decode(text, type=_Detail) if text.startswith("{") else detail
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return detail
+
+
+def _providers_word(detail: _Detail) -> str:
+    """``error`` at Real-Debrid, TorBox and Debrid-Link, ``code`` at AllDebrid, ``message`` at Premiumize."""
+    if not isinstance(detail.said, dict):
+        return ""
+    told = (detail.said.get(name) for name in ("error", "code", "message"))
+    return next((display_text(text, 80) for text in told if isinstance(text, str) and text), "")
+
+
+def _kind(detail: _Detail, code: str, status: int) -> type[UpstreamError]:
+    known = _TEXTS.get(_PLACES[code] or status, {}) if code in _PLACES else {}
+    if start := beginning(detail.message or "", known):
+        return known[start]
+    if _unanswered(detail) and code != "TOO_MANY_REQUESTS":
+        return UpstreamServerError if status >= 500 else UpstreamUnavailable
+    if code == _VAGUE:
+        return unknown_kind(status)
+    return _WORDS.get(code) or _STATUSES.get(status) or unknown_kind(status)
+
+
+def _unanswered(detail: _Detail) -> bool:
+    """Whether StremThru only tells that it had no answer it could read."""
+    return detail.type == "upstream_error" and detail.cause is not None and detail.said is None

@@ -18,7 +18,7 @@ CASE = Case(
         "uploading": TransferState.PROCESSING,
         "downloaded": TransferState.READY,
         "failed": TransferState.FAILED,
-        "invalid": TransferState.FAILED,
+        "invalid": TransferState.RESOLVING,
         "unknown": TransferState.UNKNOWN,
     },
     requests={Capability.LINK: 2},
