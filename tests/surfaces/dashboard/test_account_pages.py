@@ -5,9 +5,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import asyncpg
 from tests.faults.server import Server
 from tests.house import database
 from tests.surfaces.dashboard.conftest import HOSTILE, Person
+
+from sluicegate.core.usage_history import Figure
 
 
 async def test_the_health_of_an_account_is_shown_to_its_owner_alone(newcomer: Person, eve: Person, house: Server):
@@ -85,10 +88,11 @@ async def test_many_accounts_are_paged_and_a_page_stays_light(newcomer: Person, 
         await connection.execute(
             """INSERT INTO account_call_days (account_id, day, calls, outcome, count)
             SELECT accounts.id, (now() AT TIME ZONE 'UTC')::date - back, 'link', outcome, 1000 + back
-            FROM accounts JOIN users ON users.id = accounts.user_id, generate_series(0, 29) AS back,
+            FROM accounts JOIN users ON users.id = accounts.user_id, generate_series(0, 89) AS back,
                 (VALUES ('answered'), ('failed')) AS of (outcome) WHERE users.name = $1""",
             newcomer.name,
         )
+        await _busy_days(connection, newcomer.name)
     seen: list[str] = []
     for offset in (0, 15, 30):
         text = await newcomer.see(f"/app/accounts?offset={offset}")
@@ -96,7 +100,24 @@ async def test_many_accounts_are_paged_and_a_page_stays_light(newcomer: Person, 
         seen += re.findall(r'<span class="soft">\((no \d+)\)</span>', text)
     assert seen == [f"no {number}" for number in range(1, 46)]
     usage = await newcomer.see("/app/usage?days=90")
+    assert usage.count('<th scope="row">') > 6 * 89
     assert len(usage.encode()) < 130_000
+
+
+async def _busy_days(connection: asyncpg.Connection, name: str) -> None:
+    """Something in every chart on each of ninety days, so that every day has a row of its own."""
+    await connection.execute(
+        """INSERT INTO usage_days (user_id, day, figure, amount)
+        SELECT users.id, (now() AT TIME ZONE 'UTC')::date - back, figure, 7000000000
+        FROM users, generate_series(0, 89) AS back, unnest($2::text[]) AS figure WHERE users.name = $1""",
+        name, list(Figure),
+    )  # fmt: skip
+    await connection.execute(
+        """INSERT INTO gateway_provider_days (user_id, day, provider, calls, failed, spent_ms)
+        SELECT users.id, (now() AT TIME ZONE 'UTC')::date - back, 'torbox', 1000, 10, 1
+        FROM users, generate_series(0, 89) AS back WHERE users.name = $1""",
+        name,
+    )
 
 
 def _figures(text: str, day: str) -> list[str]:
