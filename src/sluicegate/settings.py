@@ -140,6 +140,21 @@ class Settings(BaseSettings):
     jwt_create_users: bool = Field(
         default=False, description="Whether somebody with a valid token who is not known here becomes a user."
     )
+    registration: str = Field(
+        "closed",
+        description="Who may register by e-mail: closed (nobody), open (anybody), or a comma list of domains whose "
+        "addresses may: example.org,example.net.",
+    )
+    smtp_host: str = Field("", description="Mail server that takes our mails; empty for none.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port: mostly 587 for STARTTLS, 465 for TLS.")
+    smtp_security: str = Field(
+        "starttls",
+        pattern="^(starttls|tls|none)$",
+        description="How the way there is encrypted: starttls, tls, or none for a mail server on this machine.",
+    )
+    smtp_user: str = Field("", description="User at the mail server; empty to send without signing in.")
+    smtp_password: SecretStr | None = Field(None, description="The user's password there.")
+    smtp_sender: str = Field("", description="Address that mails come from.")
     plans: str = Field(
         "unlimited", pattern="^(unlimited|revenuecat)$", description="Who knows what users are entitled to."
     )

@@ -20,6 +20,8 @@ FOR_STRANGERS = {
     "/app/sign-in/passkey",
     "/app/sign-in/passkey/options",
     "/app/welcome",
+    "/app/register",
+    "/app/register/confirm",
     "/app/static/{version}/{name}",
     "/proxy-keys",
     "/provider-vault",

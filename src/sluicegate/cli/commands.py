@@ -23,7 +23,7 @@ _COMMANDS: Final = {
 """Single commands, and the module of each; its function is named like the command."""
 _GROUPS: Final = (
     "jobs", "sync", "targets", "users", "keys", "accounts", "addons", "policies", "audit", "feeds", "blocklist",
-    "webhooks",
+    "webhooks", "mail",
 )  # fmt: skip
 """Commands with commands of their own; the module is named like the group and holds ``app``."""
 _ALL: Final = (*_COMMANDS, *_GROUPS)

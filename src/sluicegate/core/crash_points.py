@@ -48,6 +48,8 @@ class CrashPoint(StrEnum):
     """A media job's file is in the storage; the job is not completed yet."""
     TOLD = "told"
     """A receiver has taken a webhook; our log does not know it yet."""
+    MAILED = "mailed"
+    """A mail server has taken a mail; our row does not know it yet."""
     PART_SENT = "part_sent"
     """A bucket has confirmed a part of an upload, and the row of the upload knows it."""
     DELIVERED = "delivered"

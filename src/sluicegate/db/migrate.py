@@ -19,7 +19,7 @@ from sluicegate.db.queue_schema import queries
 
 __all__ = ["HEAD", "is_current", "migrate"]
 
-HEAD: Final = "0017"
+HEAD: Final = "0018"
 """The newest revision in ``migrations/versions``; a test keeps the two in step."""
 
 _LOCK_KEY: Final = 0x51_75_69_63_65_47_61_74

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, Select, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sluicegate.core.registration import MailState, Registration, RegistrationSums, UserAddress
+from sluicegate.core.registration import MailState, Registration, RegistrationSums, UserAddress, UserAddressRepository
 from sluicegate.db.registration_schema import registrations, user_addresses
 from sluicegate.db.rows import columns_of, first, many
 
@@ -21,8 +21,11 @@ _COLUMNS: Final = tuple(column for column in registrations.c if column.name != "
 class Registrations:
     """Implements ``core.registration.RegistrationRepository``."""
 
+    proven: UserAddressRepository
+
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self.proven = UserAddresses(connection)
 
     async def pending(self, at: datetime) -> int:
         """See the port."""

@@ -23,6 +23,7 @@ from sluicegate.core.media_usage import MediaUsageRepository
 from sluicegate.core.passkeys import PasskeyRepository
 from sluicegate.core.policies import PolicyRepository
 from sluicegate.core.preferences import PreferenceRepository
+from sluicegate.core.registration import RegistrationRepository
 from sluicegate.core.repeats import CURRENT_ATTEMPT, RepeatRepository
 from sluicegate.core.sealed_values import SealedRepository
 from sluicegate.core.sign_in import SignInRepository
@@ -60,6 +61,7 @@ from sluicegate.db.people import Identities, Limits, MasterKeyMarks, Plans, Pref
 from sluicegate.db.placements import Placements
 from sluicegate.db.policies import Policies
 from sluicegate.db.queue import Tasks
+from sluicegate.db.registrations import Registrations
 from sluicegate.db.repeats import Repeats, mark_effective
 from sluicegate.db.sealed import SealedValues
 from sluicegate.db.sign_in import SignIns
@@ -111,6 +113,7 @@ class Transaction:
     store_jobs: StoreJobRepository
     sign_in: SignInRepository
     passkeys: PasskeyRepository
+    registrations: RegistrationRepository
     identities: IdentityRepository
     limits: UserLimitRepository
     plans: EntitlementRepository
@@ -157,6 +160,7 @@ class Transaction:
         self.store_jobs = StoreJobs(connection)
         self.sign_in = SignIns(connection)
         self.passkeys = Passkeys(connection)
+        self.registrations = Registrations(connection)
         self.identities = Identities(connection)
         self.limits = Limits(connection)
         self.plans = Plans(connection)

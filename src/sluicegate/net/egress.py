@@ -54,9 +54,16 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """Which addresses may be connected to: public ones, and those that the operator listed."""
+    """Which addresses may be connected to: public ones, and those that the operator listed.
+
+    Attributes:
+        allowances: networks.
+        named: hosts with their ports that the operator has named in a setting of their own, whatever address they have.
+            A guard with such a policy serves what that setting is for, and nothing that a user can steer.
+    """
 
     allowances: tuple[Allowance, ...] = ()
+    named: frozenset[tuple[str, int]] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> "EgressPolicy":
@@ -127,6 +134,8 @@ class Egress:
         self._checked: OrderedDict[tuple[str, int], tuple[float, tuple[str, ...]]] = OrderedDict()
         for allowance in self.policy.allowances:
             _log.info("egress.allowed: %s", allowance)
+        for host, port in sorted(self.policy.named):
+            _log.info("egress.allowed: %s port %d, by name and for one purpose", host, port)
 
     def check_url(self, url: str) -> Target:
         """Reads a URL and refuses what can be refused without a look-up: schemes, spellings, addresses as hosts.
@@ -172,15 +181,18 @@ class Egress:
             ConnectionFailed: the name does not resolve.
             UpstreamTimeout: the look-up takes too long.
         """
+        named = (host, port) in self.policy.named
         if literal(host) is not None:
-            self.check_address(host, port)
+            if not named:
+                self.check_address(host, port)
             return (host,)
         kept = self._checked.get((host, port))
         if kept is not None and kept[0] > self._monotonic():
             return kept[1]
         addresses = tuple(await self._resolve(host, port))[:_ADDRESSES_PER_NAME]
-        for address in addresses:
-            self.check_address(address, port)
+        if not named:
+            for address in addresses:
+                self.check_address(address, port)
         self._keep(host, port, addresses)
         return addresses
 

@@ -22,6 +22,7 @@ __all__ = [
     "ENGINE_SYNC",
     "ERASE",
     "FEED",
+    "MAIL",
     "MEDIA",
     "MEDIA_ADMIT",
     "PLACE",
@@ -44,6 +45,8 @@ MEDIA_ADMIT: Final = "media_admit"
 """Gives the free places at work to the media jobs in line."""
 WEBHOOK: Final = "webhook"
 FEED: Final = "feed"
+MAIL: Final = "mail"
+"""Sends the mail of one registration."""
 ENGINE_PLACE: Final = "engine_place"
 ENGINE_RECASCADE: Final = "engine_recascade"
 ENGINE_INTRODUCE: Final = "engine_introduce"

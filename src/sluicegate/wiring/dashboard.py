@@ -29,6 +29,9 @@ __all__ = ["dashboard_router", "invitation_link", "setup_link"]
 
 _WRONG_PASSWORDS: Final = 30
 """Wrong attempts of one peer, over all names, before it has to wait."""
+_REGISTRATIONS: Final = 10
+"""Mails that one peer may ask for within an hour, over all addresses."""
+_HOUR: Final = 3600.0
 
 
 def dashboard_router(installation: Installation) -> Router:
@@ -40,6 +43,8 @@ def dashboard_router(installation: Installation) -> Router:
             public_url=installation.settings.public_url,
             users=installation.users,
             attempts=FailedAttempts(allowed=_WRONG_PASSWORDS),
+            registration=installation.registration.service,
+            registering=FailedAttempts(allowed=_REGISTRATIONS, seconds=_HOUR),
             changes=_open_stream(installation),
             submit=installation.submit,
             library=installation.library,

@@ -11,6 +11,7 @@ from sluicegate.core.errors import InternalError
 from sluicegate.core.findings import Finding
 from sluicegate.settings import Settings
 from sluicegate.wiring.engines import engines_run_elsewhere
+from sluicegate.wiring.mail import mail_findings, registration_finding
 from sluicegate.wiring.tls import tls_finding
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def machine_findings(settings: Settings) -> Iterator[Finding]:
         yield Finding("ffmpeg", "missing", error.action)
     yield Finding("private networks", settings.egress_allow or "none may be connected to")
     yield tls_finding(settings)
+    yield from mail_findings(settings)
     yield Finding("worker", "runs" if _has_data(settings) and engines_run_elsewhere(settings) else "none is running")
 
 
@@ -47,6 +49,7 @@ async def installation_findings(installation: "Installation") -> list[Finding]:
     return [
         Finding("database", "ready"),
         Finding("users", str(users), "" if users else "Make one: sluicegate users create NAME"),
+        await registration_finding(installation),
     ]
 
 

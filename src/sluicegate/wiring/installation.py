@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -55,6 +55,7 @@ from sluicegate.wiring.address_check import AddressCheck
 from sluicegate.wiring.buckets import bucket_opener
 from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.feeds import FeedParts, blocklist_service, feed_parts
+from sluicegate.wiring.mail import RegistrationParts, make_registration
 from sluicegate.wiring.master_keys import master_keys_of
 from sluicegate.wiring.media import MediaParts, media_parts
 from sluicegate.wiring.paced import Pacer
@@ -127,6 +128,7 @@ class Installation:
     destinations: DestinationService
     store: StoreService
     sign_in: SignInService
+    registration: RegistrationParts
     webhook_outbox: WebhookOutbox
     webhooks: WebhookService
     notes: dict[str, str] = field(default_factory=dict)
@@ -268,7 +270,10 @@ async def open_installation(settings: Settings, *, sandbox: str | None = None) -
             media=media,
             destinations=destinations,
             store=StoreService(transactions, storages, playback, clock),
-            sign_in=SignInService(transactions, vault, Passwords(), clock),
+            sign_in=SignInService(transactions, vault, (passwords := Passwords()), clock),
+            registration=stack.enter_context(
+                closing(make_registration(settings, transactions, vault, passwords, clock, base_url))
+            ),
             webhook_outbox=outbox,
             webhooks=WebhookService(transactions, vault, outbox, clock, timedelta(days=settings.webhook_log_days)),
             sweep=SweepService(transactions, clock, kept_every=settings.sync_library_minutes * 60),

@@ -189,9 +189,10 @@ class _Sessions:
             raise Unauthenticated("The sign-in of this token has ended.")
 
     async def forget_ended(self) -> None:
-        """Deletes sessions and invitations whose time is over; they have not worked since."""
+        """Deletes sessions, invitations and registrations whose time is over; they have not worked since."""
         async with self.transactions() as tx:
             await tx.sign_in.forget_ended(self.clock.now())
+            await tx.registrations.forget_ended(self.clock.now())
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,14 @@ from sluicegate.services.task_kinds import (
     ENGINE_RECASCADE,
     ENGINE_STORE,
     FEED,
+    MAIL,
     MEDIA,
     PLACE,
     RECASCADE,
     WEBHOOK,
 )
 from sluicegate.services.webhook_delivery import WebhookDelivery
-from sluicegate.tasks import blocklist, deliver, feeds, media, place, store, sweep, sync, tombstones, webhooks
+from sluicegate.tasks import blocklist, deliver, feeds, mail, media, place, store, sweep, sync, tombstones, webhooks
 from sluicegate.wiring.cascade_rules import cascade_rules
 from sluicegate.wiring.engines import engines_if_free
 from sluicegate.wiring.installation import Installation
@@ -39,6 +40,7 @@ _SWEEP_SECONDS: Final = 30.0
 _ERASE_SECONDS: Final = 300.0
 _DUE_SECONDS: Final = 5.0
 _PRUNE_SECONDS: Final = 3600.0
+_MAIL_SECONDS: Final = 60.0
 _DUE_FEEDS_SECONDS: Final = 15.0
 _BLOCKLIST_SECONDS: Final = 5.0
 _FEEDS_AT_ONCE: Final = 8
@@ -95,6 +97,7 @@ def _worker(installation: Installation, run_media: MediaRunService, handlers: Ma
         MEDIA: settings.media_active,
         FEED: _FEEDS_AT_ONCE,
         WEBHOOK: webhooks.RECEIVERS_AT_ONCE,
+        MAIL: mail.MAILS_AT_ONCE,
         DELIVER: _STORES_AT_ONCE,
     }
     periodic = {
@@ -107,6 +110,7 @@ def _worker(installation: Installation, run_media: MediaRunService, handlers: Ma
         ENGINE_RECASCADE: cascade_rules(settings).every,
         webhooks.WEBHOOK_SWEEP: _DUE_SECONDS,
         webhooks.WEBHOOK_PRUNE: _PRUNE_SECONDS,
+        mail.MAIL_SWEEP: _MAIL_SECONDS,
     }
     return installation.database.worker(
         handlers,
@@ -128,6 +132,8 @@ def _handlers(installation: Installation, run_media: MediaRunService, *, engines
         | deliver.handlers(installation.store, installation.destinations)
         | webhooks.handlers(_deliveries(installation), installation.webhooks)
     )
+    if (mails := installation.registration.mails) is not None:
+        handlers |= mail.handlers(mails)
     return handlers | store.handlers(installation.collection) if engines else handlers
 
 

@@ -22,7 +22,7 @@ from sluicegate.wiring import web
 from sluicegate.wiring.installation import open_installation
 
 PASSWORD = "quite a long sentence"
-OUTSIDE = ("/app/sign-in", "/app/welcome")
+OUTSIDE = ("/app/sign-in", "/app/welcome", "/app/register")
 NAMES = ("alma", "berta", "carla", "dora")
 _TOKEN = re.compile(r'name="form_token" value="([0-9a-f]+)"')
 

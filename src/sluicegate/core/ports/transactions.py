@@ -30,6 +30,7 @@ from sluicegate.core.ports.tasks import TaskQueue
 from sluicegate.core.ports.users import KeyRepository, UserRepository
 from sluicegate.core.ports.vault import MasterKeyMarkRepository
 from sluicegate.core.preferences import PreferenceRepository
+from sluicegate.core.registration import RegistrationRepository
 from sluicegate.core.repeats import RepeatRepository
 from sluicegate.core.sealed_values import SealedRepository
 from sluicegate.core.sign_in import SignInRepository
@@ -79,6 +80,7 @@ class UnitOfWork(Protocol):
     store_jobs: StoreJobRepository
     sign_in: SignInRepository
     passkeys: PasskeyRepository
+    registrations: RegistrationRepository
     identities: IdentityRepository
     limits: UserLimitRepository
     plans: EntitlementRepository

@@ -75,7 +75,8 @@ def _way_in(request: _Request) -> Response[str] | Redirect:
         return Response("", status_code=204, media_type="text/plain")  # an event source does not come back then
     if (kept := kept_form(request)) is not None:
         context = {"theme": theme_of(request), "flash": None, "form": Form(), "next": kept.back, "kept": kept}
-        return render("sign_in.html", {**context, "needs_setup": False, "party": None}, status=401)
+        nothing = {"needs_setup": False, "may_register": False, "party": None}
+        return render("sign_in.html", {**context, **nothing}, status=401)
     return go(f"/app/sign-in?next={quote(request.url.path, safe='')}" if request.method == "GET" else "/app/sign-in")
 
 

@@ -20,6 +20,7 @@ from sluicegate.surfaces.dashboard.pages import (
     media,
     passkeys,
     preferences,
+    register,
     security,
     sign_in,
     storage,
@@ -70,7 +71,7 @@ def router(services: DashboardServices) -> Router:
     )
     return Router(
         path=PREFIX,
-        route_handlers=[static, *sign_in.OUTSIDE, *passkeys.OUTSIDE, inside],
+        route_handlers=[static, *sign_in.OUTSIDE, *register.OUTSIDE, *passkeys.OUTSIDE, inside],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=_BODY_MAX,

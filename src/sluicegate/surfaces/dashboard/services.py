@@ -33,6 +33,7 @@ from sluicegate.services.passkeys import PasskeyService
 from sluicegate.services.playback import PlaybackService
 from sluicegate.services.preferences import PreferenceService
 from sluicegate.services.preview_pictures import PreviewPictures
+from sluicegate.services.registration import RegistrationService
 from sluicegate.services.sign_in import SignInService
 from sluicegate.services.store import StoreService
 from sluicegate.services.submit import SubmitService
@@ -83,6 +84,7 @@ class DashboardServices:
 
     Attributes:
         public_url: how browsers reach this installation, if that was configured.
+        registering: counts who asks for mails, however often rightly.
     """
 
     sign_in: SignInService
@@ -90,6 +92,8 @@ class DashboardServices:
     public_url: str | None
     users: UserService
     attempts: FailedAttempts
+    registration: RegistrationService
+    registering: FailedAttempts
     changes: OpenStream
     submit: SubmitService
     library: LibraryService

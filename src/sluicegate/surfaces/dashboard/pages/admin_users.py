@@ -141,6 +141,7 @@ async def _one(
         form=form,
         user=user,
         login=(await services.sign_in.logins([user_id])).get(user_id),
+        address=(await services.registration.addresses([user_id])).get(user_id),
         sessions=await services.sign_in.sessions(user_id),
         usage=report.usage,
         limits=limits,

@@ -112,6 +112,7 @@ async def security_page(
         passkeys=await services.passkeys.of_user(session.user_id),
         party=party_of(request, services.public_url),
         sessions=await services.sign_in.sessions(session.user_id),
+        address=(await services.registration.addresses([session.user_id])).get(session.user_id),
     )
 
 

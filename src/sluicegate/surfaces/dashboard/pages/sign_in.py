@@ -131,6 +131,7 @@ async def sign_in_page(request: _Request, services: _Services, form: Form) -> Re
         "kept": KeptForm.of(form),
         "party": party_of(request, services.public_url),
         "needs_setup": await services.sign_in.needs_setup(),
+        "may_register": services.registration.rules.open,
     }
     return _outside(request, "sign_in.html", form, context)
 
