@@ -258,6 +258,8 @@ async def test_folders_and_items(sandbox: Caller):
     await good(sandbox, "folder/paste", **moved)
     found = (await good(sandbox, "folder/search", q="e01"))["content"]
     assert {entry["name"] for entry in found} == {"E01.mkv", "E01.srt"}
+    (found,) = (await good(sandbox, "folder/search", q="named"))["content"]
+    assert (found["name"], found["type"]) == ("Renamed", "folder")
     archive = (await good(sandbox, "zip/generate", **{"folders[]": target, "files[]": file["id"]}))["location"]
     assert (await sandbox.call("HEAD", archive)).headers["content-length"] == "5041"
     await good(sandbox, "item/rename", id=file["id"], name="new.mkv")

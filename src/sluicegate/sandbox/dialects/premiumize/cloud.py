@@ -70,10 +70,13 @@ class Cloud:
         rows = self._rows(account)
         return [msgspec.convert(row, Item) for row in rows if row["parent"] == folder]
 
+    def items(self, account: Account) -> list[Item]:
+        """Every file and folder of the account."""
+        return [msgspec.convert(row, Item) for row in self._rows(account)]
+
     def files(self, account: Account) -> list[Item]:
         """Every file of the account."""
-        rows = self._rows(account)
-        return [msgspec.convert(row, Item) for row in rows if row["source"]]
+        return [item for item in self.items(account) if not item.folder]
 
     def child(self, account: Account, folder: str, name: str) -> Item | None:
         """An item by its name, in any case."""

@@ -74,10 +74,10 @@ class Folders:
         return success()
 
     def search(self, call: Call) -> Answer:
-        """Files whose name holds ``q``."""
+        """Files and folders whose name holds ``q``; StremThru finds its own folders that way."""
         self._cloud.settle(call.account)
         wanted = one(call.request, "q").lower()
-        found = [item for item in self._cloud.files(call.account) if wanted in item.name.lower()]
+        found = [item for item in self._cloud.items(call.account) if wanted in item.name.lower()]
         return success(content=[self._entry(call, item) for item in found])
 
     def upload_info(self, call: Call) -> Answer:
