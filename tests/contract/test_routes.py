@@ -12,6 +12,7 @@ from tests.faults.server import Server
 from sluicegate.settings import Settings
 from sluicegate.surfaces.ops.metrics import Metrics
 from sluicegate.wiring import web
+from sluicegate.wiring.dashboard import dashboard_router
 from sluicegate.wiring.installation import open_installation
 
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/stremio/configure", "/stremio/style.css", "/stremio/poster.svg"}
@@ -37,7 +38,7 @@ Operation = tuple[str, str]
 async def operations(house: Server) -> set[Operation]:
     """Method and path of every route of every surface, from the router itself."""
     async with open_installation(Settings.load(data_dir=house.data)) as installation:
-        app = Litestar(web._surfaces(installation, Metrics()), openapi_config=None)
+        app = Litestar([*web._surfaces(installation, Metrics()), dashboard_router(installation)], openapi_config=None)
         routes = [route for route in app.routes if isinstance(route, HTTPRoute)]
     return {
         (method, re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path).rstrip("/") or "/")

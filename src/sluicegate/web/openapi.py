@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from sluicegate.core.errors import InternalError, NotFound
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["SurfaceDocument", "docs_router", "shortcut", "surface_document"]
 
@@ -108,7 +109,7 @@ def docs_router(surfaces: Sequence[SurfaceDocument]) -> Router:
         headers = {"x-content-type-options": "nosniff", "cache-control": "public, max-age=86400"}
         return Response(content, media_type=f"{kind}; charset=utf-8", headers=headers)
 
-    return Router(path="/docs", route_handlers=[index, page, document, asset], include_in_schema=False)
+    return SurfaceRouter(path="/docs", route_handlers=[index, page, document, asset], include_in_schema=False)
 
 
 def shortcut(path: str, slug: str) -> HTTPRouteHandler:

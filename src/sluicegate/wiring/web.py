@@ -1,13 +1,13 @@
-"""The web application: every surface on one Litestar, each with its own dialect."""
+"""The web application: every surface on Litestar, each with its own dialect."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from litestar import Litestar, Request, Response, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.types import Guard
+from litestar.types import ControllerRouterHandler, Guard
 
 from sluicegate import __version__
 from sluicegate.core.errors import SluicegateError
@@ -15,6 +15,7 @@ from sluicegate.core.secrets import Secret
 from sluicegate.services.plans import BilledPlans
 from sluicegate.settings import Role
 from sluicegate.surfaces.dashboard.errors import answer_error as dashboard_error
+from sluicegate.surfaces.dashboard.routes import PREFIX as DASHBOARD
 from sluicegate.surfaces.events import routes as events
 from sluicegate.surfaces.feed import routes as feed
 from sluicegate.surfaces.gateway import management_routes as management
@@ -41,6 +42,7 @@ from sluicegate.surfaces.stremio import routes as stremio
 from sluicegate.surfaces.stremio.cors import with_cors
 from sluicegate.surfaces.stremio.errors import answer_error as stremio_error
 from sluicegate.web.asgi import Application, Receive, Scope, Send
+from sluicegate.web.late import LateApplication
 from sluicegate.web.limits import BoundedBody
 from sluicegate.web.metrics_door import metrics_guard
 from sluicegate.web.openapi import SurfaceDocument, docs_router, shortcut
@@ -64,7 +66,7 @@ _DIALECTS: Final[Mapping[str, _ErrorAnswer]] = {
     "/v1": library_error,
     "/webhooks": media_error,
     "/stremio": stremio_error,
-    "/app": dashboard_error,
+    DASHBOARD: dashboard_error,
 } | dict.fromkeys(_MEDIA_PATHS, media_error)
 """Whose words a path speaks when no route takes it: the framework decides that before it asks a router."""
 
@@ -101,24 +103,39 @@ _OPENAPI: Final = OpenAPIConfig(
 def make_app(installation: Installation) -> Application:
     """The application of one process."""
     metrics = Metrics()
-    app = Litestar(
-        route_handlers=[
+    apis = _framework(
+        [
             *guarded(installation, _surfaces(installation, metrics)),
             docs_router(DOCUMENTS),
             shortcut("/swagger", "media-jobs"),
         ],
-        exception_handlers={Exception: _answer_by_path},
-        openapi_config=_OPENAPI,
-        logging_config=None,
+        _OPENAPI,
     )
-    file_bytes = byte_server(installation)
+    # Half of all routes are the dashboard's, and many a server is never looked at.
+    dashboard = LateApplication(lambda: _framework(guarded(installation, [dashboard_router(installation)])))
     gateway = gateway_application(installation)
-    opened = with_cors(cast("Application", app))
-    served = repeatable_requests(installation, _past_framework(file_bytes, gateway, opened), gateway)
+    framework = _by_path(with_cors(apis), dashboard)
+    served = repeatable_requests(installation, _past_framework(byte_server(installation), gateway, framework), gateway)
     whole = BoundedBody(served, limit=_BODY_MAX)
     proxies = TrustedProxies.parse(installation.settings.trusted_proxies)
     tls = serves_tls(installation.settings)
     return RealPeer(metrics.measuring(with_security_headers(whole, tls=tls)), proxies)
+
+
+def _framework(handlers: Sequence[ControllerRouterHandler], openapi: OpenAPIConfig | None = None) -> Application:
+    app = Litestar(
+        handlers, exception_handlers={Exception: _answer_by_path}, openapi_config=openapi, logging_config=None
+    )
+    return cast("Application", app)
+
+
+def _by_path(apis: Application, dashboard: Application) -> Application:
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        pages = path == DASHBOARD or path.startswith(DASHBOARD + "/")
+        await (dashboard if pages else apis)(scope, receive, send)
+
+    return dispatch
 
 
 def _past_framework(file_bytes: Application, gateway: Application, app: Application) -> Application:
@@ -163,7 +180,6 @@ def _surfaces(installation: Installation, metrics: Metrics) -> list[Router]:
         library_people.router(_people(installation)),
         library_billing.router(_billing(installation)),
         events.router(installation.changes, keys, watch=keys.watch),
-        dashboard_router(installation),
         ops.router(_probes(installation), metrics, metrics_guards=[_metrics_door(installation)]),
     ]
 

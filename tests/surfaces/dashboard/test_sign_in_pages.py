@@ -17,8 +17,7 @@ from tests.faults.server import Server
 from sluicegate.settings import Settings
 from sluicegate.surfaces.dashboard.sessions import cookie
 from sluicegate.surfaces.events.schemas import HEARTBEAT
-from sluicegate.surfaces.ops.metrics import Metrics
-from sluicegate.wiring import web
+from sluicegate.wiring.dashboard import dashboard_router
 from sluicegate.wiring.installation import open_installation
 
 PASSWORD = "quite a long sentence"
@@ -79,7 +78,7 @@ async def forms(house: Server) -> list[str]:
             user = await installation.users.create(name)
             token = await installation.sign_in.invite(user.id, admin=name == "alma")
             await installation.sign_in.accept(token.reveal(), name, PASSWORD)
-        app = Litestar(web._surfaces(installation, Metrics()), openapi_config=None)
+        app = Litestar([dashboard_router(installation)], openapi_config=None)
         posts = [route.path for route in app.routes if isinstance(route, HTTPRoute) and "POST" in route.methods]
     inside = [path for path in posts if path.startswith("/app/") and not path.startswith(OUTSIDE)]
     return [re.sub(r"\{\w+:uuid\}", str(uuid4()), re.sub(r"\{\w+:str\}", "s3", path)) for path in inside]

@@ -14,6 +14,7 @@ from sluicegate.surfaces.events.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.events.schemas import ErrorBody
 from sluicegate.surfaces.events.stream import ChangeStream, Seats, Timing, Watch
 from sluicegate.web.auth import Carrier, presented_key, scope_of
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["router"]
 
@@ -53,7 +54,7 @@ def router(
         watch: has something called when keys may have been revoked, so that open streams ask again at once.
     """
     streams = _Streams(changes, keys, timing or Timing(), watch)
-    return Router(
+    return SurfaceRouter(
         path="/v1/events",
         route_handlers=[events],
         dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},

@@ -20,6 +20,7 @@ from sluicegate.surfaces.feed.errors import EXCEPTION_HANDLERS, ErrorBody
 from sluicegate.web.auth import Carrier, presented_key, scope_of
 from sluicegate.web.conditions import Validators
 from sluicegate.web.limits import FailedAttempts
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["OutboundServices", "router"]
 
@@ -48,7 +49,7 @@ _Caller = NamedDependency[SkipValidation[Key]]
 
 def router(services: OutboundServices) -> Router:
     """The route; it takes its key from the query alone, as the contract says."""
-    return Router(
+    return SurfaceRouter(
         path="/v1",
         route_handlers=[feed],
         dependencies={

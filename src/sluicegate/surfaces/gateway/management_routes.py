@@ -26,6 +26,7 @@ from sluicegate.services.gateway import Gateway
 from sluicegate.surfaces.gateway import management_schemas as shapes
 from sluicegate.surfaces.gateway.management_errors import EXCEPTION_HANDLERS
 from sluicegate.web.auth import caller_of
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["ManagementServices", "router"]
 
@@ -57,7 +58,7 @@ def router(services: ManagementServices) -> Router:
     """The API below ``/v1/gateway``, for library keys."""
     handlers = [keys, create_key, rotate_key, revoke_key, rules, add_rule, remove_rule, check_rules]
     handlers += [vault, add_token, replace_token, remove_token, history, export, usage, addons, apply, rotate_secret]
-    return Router(
+    return SurfaceRouter(
         path="/v1/gateway",
         route_handlers=handlers,
         dependencies={

@@ -6,6 +6,8 @@ from litestar import Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
+from sluicegate.web.routing import SurfaceRouter
+
 __all__ = ["router"]
 
 _PAGES: Final = {"/proxy-keys": "/app/gateway", "/provider-vault": "/app/accounts"}
@@ -14,7 +16,7 @@ _PAGES: Final = {"/proxy-keys": "/app/gateway", "/provider-vault": "/app/account
 
 def router() -> Router:
     """Leads to the pages; nothing is told before they ask who is there."""
-    return Router(path="/", route_handlers=[_leads_to(*each) for each in _PAGES.items()], tags=["gateway"])
+    return SurfaceRouter(path="/", route_handlers=[_leads_to(*each) for each in _PAGES.items()], tags=["gateway"])
 
 
 def _leads_to(path: str, page: str) -> HTTPRouteHandler:

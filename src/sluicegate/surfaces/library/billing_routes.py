@@ -17,6 +17,7 @@ from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.library.schemas import ErrorBody
 from sluicegate.web.asgi import header
 from sluicegate.web.auth import scope_of
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["BillingServices", "router"]
 
@@ -39,7 +40,7 @@ _Services = NamedDependency[SkipValidation[BillingServices]]
 
 def router(services: BillingServices) -> Router:
     """``POST /v1/billing/revenuecat``."""
-    return Router(
+    return SurfaceRouter(
         path="/v1/billing",
         route_handlers=[changed],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},

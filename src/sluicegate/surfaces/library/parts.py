@@ -14,6 +14,7 @@ from sluicegate.core.errors import NotFound
 from sluicegate.surfaces.library.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.library.schemas import ErrorBody
 from sluicegate.web.auth import caller_of
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["Id", "library_router", "own_id", "refusals"]
 
@@ -42,7 +43,7 @@ def library_router(
     given = {"services": services, **dependencies}
     provided: dict[str, Any] = {name: Provide(_always(thing), sync_to_thread=False) for name, thing in given.items()}
     limits: dict[str, Any] = {"request_max_body_size": body_max} if body_max is not None else {}
-    return Router(
+    return SurfaceRouter(
         path=path,
         route_handlers=handlers,
         dependencies=provided | {"caller": Provide(caller_of, sync_to_thread=False)},

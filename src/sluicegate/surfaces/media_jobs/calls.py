@@ -21,6 +21,7 @@ from sluicegate.services.media_usage import MediaUsageService
 from sluicegate.surfaces.media_jobs.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.media_jobs.schemas import ErrorBody
 from sluicegate.web.auth import caller_of
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["AnyRequest", "Caller", "Id", "MediaServices", "Services", "as_uuid", "decoded", "refusals", "routed"]
 
@@ -49,7 +50,7 @@ Caller = NamedDependency[SkipValidation[Key]]
 
 def routed(path: str, services: MediaServices, handlers: list[ControllerRouterHandler]) -> Router:
     """A router for media keys (``x-api-key: sk_…``) that speaks this API's errors."""
-    return Router(
+    return SurfaceRouter(
         path=path,
         route_handlers=handlers,
         dependencies={

@@ -18,6 +18,7 @@ from sluicegate.services.destinations import DestinationService
 from sluicegate.surfaces.media_jobs.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.media_jobs.schemas import ErrorBody
 from sluicegate.web.auth import caller_of
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["StorageServices", "router"]
 
@@ -61,7 +62,7 @@ _Caller = NamedDependency[SkipValidation[Key]]
 
 def router(services: StorageServices) -> Router:
     """The API at ``/user``, for media keys (``x-api-key: sk_…``)."""
-    return Router(
+    return SurfaceRouter(
         path="/user",
         route_handlers=[
             *(set_s3, set_blob, set_gcs, set_oss, set_bucket),

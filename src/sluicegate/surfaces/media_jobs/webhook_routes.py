@@ -19,6 +19,7 @@ from sluicegate.surfaces.media_jobs.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.media_jobs.schemas import ErrorBody
 from sluicegate.surfaces.media_jobs.webhook_operations import ChangeOperation, NewOperation
 from sluicegate.web.auth import caller_of
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["WebhookServices", "router"]
 
@@ -47,7 +48,7 @@ _Delivery = Annotated[str, PathParameter(description="The delivery's id.", schem
 def router(services: WebhookServices) -> Router:
     """The API at ``/webhooks``, for media keys."""
     handlers = [page, add, secret, rotate, log, show_delivery, replay]
-    return Router(
+    return SurfaceRouter(
         path="/webhooks",
         route_handlers=[*handlers, show, change, remove, test, endpoint_secret, rotate_endpoint],
         dependencies={

@@ -14,6 +14,7 @@ from sluicegate.surfaces.ops.errors import EXCEPTION_HANDLERS
 from sluicegate.surfaces.ops.metrics import Metrics
 from sluicegate.surfaces.ops.probes import Probe, check_readiness
 from sluicegate.surfaces.ops.schemas import AliveBody, ReadyBody
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["router"]
 
@@ -33,12 +34,12 @@ def router(probes: Mapping[str, Probe], metrics: Metrics, *, metrics_guards: Seq
         metrics_guards: who may read ``/metrics``; nobody is asked without guards. The other two are always open:
             they tell words of our own and nothing about users.
     """
-    return Router(
+    return SurfaceRouter(
         path="/",
         route_handlers=[
             healthz,
             readyz,
-            Router(path="/", route_handlers=[show_metrics], guards=list(metrics_guards)),
+            SurfaceRouter(path="/", route_handlers=[show_metrics], guards=list(metrics_guards)),
         ],
         dependencies={
             "probes": Provide(lambda: probes, sync_to_thread=False),

@@ -25,6 +25,7 @@ from sluicegate.surfaces.stremio.paths import own_ids, read_path, wanted
 from sluicegate.surfaces.stremio.rendering import CATALOG, OTHER, Links, manifest, meta, preview, stream
 from sluicegate.surfaces.stremio.schemas import CatalogBody, ErrorBody, Manifest, MetaBody, StreamsBody
 from sluicegate.web.limits import FailedAttempts
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["StremioServices", "router"]
 
@@ -62,12 +63,12 @@ _Links = NamedDependency[SkipValidation[Links]]
 
 def router(services: StremioServices) -> Router:
     """The add-on; serve it through ``with_cors``."""
-    private = Router(
+    private = SurfaceRouter(
         path="/{key:str}",
         route_handlers=[show_manifest, catalog, show_meta, streams, play, configure_named],
         dependencies={"caller": Provide(_caller), "links": Provide(_links, sync_to_thread=False)},
     )
-    return Router(
+    return SurfaceRouter(
         path=BASE,
         route_handlers=[private, configure, install, style, poster],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
