@@ -9,13 +9,16 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
+from tests.launching import run
 from tests.net.certificates import Authority
 from tests.surfaces.serving import serving
+from tests.web.serving import Source
 
 from sluicegate.core.errors import InvalidInput
 from sluicegate.settings import Settings
 from sluicegate.web.certificates import ServerCertificate
 from sluicegate.web.security_headers import with_security_headers
+from sluicegate.web.streaming import send_bytes
 from sluicegate.wiring.tls import tls_finding
 
 
@@ -182,3 +185,30 @@ def test_doctor_says_until_when_it_is_good(pair: Pair, tmp_path: Path):
     half = Settings.load(data_dir=tmp_path, tls_certificate=pair.certificate)
     assert "SLUICEGATE_TLS_KEY" in tls_finding(half).advice
     assert not tls_finding(Settings.load(data_dir=tmp_path)).advice
+
+
+async def test_stored_files_go_out_over_tls_whole_and_in_parts(pair: Pair, authority: Authority):
+    """Without the kernel's short way, which is for plain connections."""
+    stored = pair.key.with_name("film.mkv")
+    stored.write_bytes(os.urandom(3_000_001))
+    source = Source(3_000_001, local_path=stored)
+
+    async def sends(scope, receive, send):
+        await send_bytes(source, scope, receive, send)
+
+    certificate = ServerCertificate(pair.certificate, pair.key)
+    trusting = authority.trusting()
+    async with serving(sends, tls=certificate.context) as url, httpx.AsyncClient(verify=trusting) as client:
+        assert (await client.get(url)).content == stored.read_bytes()
+        part = await client.get(url, headers={"range": "bytes=1000000-2999999"})
+        assert (part.status_code, part.content) == (206, stored.read_bytes()[1_000_000:3_000_000])
+
+
+async def test_the_server_does_not_start_with_a_wrong_one(pair: Pair, tmp_path: Path):
+    _other_key(pair)
+    options = ("--port", "0", "--tls-certificate", pair.certificate, "--tls-key", pair.key)
+    outcome = await run("serve", *options, data=tmp_path / "data")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "does not belong to the certificate" in outcome.err
+    assert len(outcome.err.strip().splitlines()) <= 2, outcome.err
+    assert not (tmp_path / "data" / "postgres").exists(), "nothing slow was started for that"

@@ -144,10 +144,10 @@ def _stuck(sums: RegistrationSums) -> str:
     parts = []
     if sums.stuck:
         when = f", next attempt at {sums.next_at:%H:%M} UTC" if sums.next_at else ""
-        parts.append(f"{sums.stuck} mails wait{when}")
+        parts.append(f"mails that wait: {sums.stuck}{when}")
     if sums.failed:
-        parts.append(f"{sums.failed} were given up")
-    return f"{'; '.join(parts)}. {sums.words} Try it: sluicegate mail test ADDRESS"
+        parts.append(f"mails given up: {sums.failed}")
+    return f"{'; '.join(parts).capitalize()}. {sums.words} Try it: sluicegate mail test ADDRESS"
 
 
 def _is_here(host: str) -> bool:
