@@ -250,6 +250,8 @@ class Launcher:
 
     def _bury(self, child: _Forked, handle: int) -> None:
         self._loop.remove_reader(handle)
+        with contextlib.suppress(ChildProcessError):  # usually somebody else adopts it: in a container it may be us
+            os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOHANG)
         child.end(-signal.SIGKILL)
 
 
