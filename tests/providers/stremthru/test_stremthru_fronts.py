@@ -236,6 +236,36 @@ async def test_the_provider_behind_decides(
     assert error.upstream_code in {code, *map(str, cause.values())}
 
 
+WORDS: dict[type[e.UpstreamError], str] = {
+    e.AccountLocked: "VENDOR_DISABLED maxAttempts",
+    e.FileGone: "file_unavailable",
+    e.NotSupported: "unknowR",
+    e.ProtocolError: "badArguments",
+    e.SlotsFull: "LINK_TOO_MANY_DOWNLOADS DIFF_ISSUE DUPLICATE_ITEM maxSimultaneousFilesHost",
+    e.SourceRejected: "BOZO_FILE INVALID_HASH INVALID_INPUT LINK_PASS_PROTECTED badFilePassword badTorrentFile",
+    e.TransferMissing: "badId",
+    e.UpstreamServerError: "GENERIC notDebrid",
+    e.UpstreamUnavailable: "TEMPORARILY_DISABLED",
+}
+
+
+@pytest.mark.parametrize(("word", "kind"), [(word, kind) for kind, words in WORDS.items() for word in words.split()])
+async def test_a_providers_word_outranks_any_code(
+    account: StremThru, interposer: Interposer, word: str, kind: type[e.UpstreamError]
+) -> None:
+    for code in ("UNKNOWN", "UNAUTHORIZED"):
+        error = await refused(interposer, account, 418, upstream(code, {"error": word}))
+        assert (type(error), error.upstream_code) == (kind, word)
+
+
+async def test_premiumizes_texts(account: StremThru, interposer: Interposer) -> None:
+    """StremThru gives the first the word of a used-up account, and the second none."""
+    full, double = "You already have a maximum of 25 active downloads in progress!", "You already added this job."
+    for text, kind in ((full, e.SlotsFull), (double, e.UpstreamError)):
+        told = upstream("STORE_LIMIT_EXCEEDED", {"status": "error", "message": text})
+        assert type(await refused(interposer, account, 422, told)) is kind
+
+
 @pytest.mark.parametrize("code", ["BAD_REQUEST", "FORBIDDEN", "UNAUTHORIZED", "NOT_FOUND"])
 async def test_an_answer_that_stremthru_could_not_read_refuses_nothing(
     account: StremThru, interposer: Interposer, code: str
