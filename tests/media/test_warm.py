@@ -136,6 +136,18 @@ async def test_a_child_leads_a_session_of_its_own(children: WarmChildren) -> Non
     assert parent == child.parent != os.getpid()
 
 
+async def test_the_kernel_ends_a_child_with_its_launcher(children: WarmChildren) -> None:
+    code = """
+        import ctypes
+        asked = ctypes.c_int()
+        ctypes.CDLL(None).prctl(2, ctypes.byref(asked), 0, 0, 0)  # PR_GET_PDEATHSIG
+        print(asked.value)
+    """
+    _, lines = await run(children, code)
+
+    assert lines == [str(int(signal.SIGKILL))]
+
+
 async def test_a_child_has_no_other_environment_or_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """T21: nothing of the server's reaches a launcher, and nothing of its own or of a sibling's reaches a child."""
     for name in ("SLUICEGATE_MASTER_KEY", "http_proxy", "https_proxy", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH"):
@@ -511,10 +523,21 @@ async def test_a_launcher_with_threads_does_not_fork() -> None:
 
 
 async def test_a_system_without_room_for_another_process() -> None:
-    refusing = "def prepare():\n def fork(): raise BlockingIOError(11, 'no room')\n os.fork = fork"
+    refusing = """
+def prepare():
+    really, room = os.fork, [1]
+    def fork():
+        if not room:
+            raise BlockingIOError(11, "no room")
+        room.pop()
+        return really()
+    os.fork = fork
+"""
     async with aclosing(WarmChildren(launcher_of(refusing))) as children:
+        sibling = await begin(children, "import sys; print('alive', flush=True)")
         with pytest.raises(InternalError):
             await children.start()
+        assert (await sibling.task).code == 0, "it goes on"
 
 
 async def test_a_launcher_of_a_dead_server_does_not_begin() -> None:

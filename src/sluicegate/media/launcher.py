@@ -155,8 +155,9 @@ class Launcher:
                 child = self._children[number] = _Forked(self, number, streams)
                 self._ask(Fork(number), *streams.theirs)
                 await child.begun
-        except (OSError, TimeoutError) as error:
-            self.kill()
+        except OSError as error:
+            if isinstance(error, TimeoutError):
+                self.kill()
             raise InternalError("A child process for media work could not be started.") from error
         except asyncio.CancelledError:
             self.signal(number, signal.SIGKILL)  # it has no order yet and gets none
@@ -208,17 +209,16 @@ class Launcher:
             self.kill()
 
     def _hear(self) -> None:
-        handles: list[int] = []
         try:
             packet, handles, _, _ = socket.recv_fds(self._channel, PACKET, 1, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return
         except ConnectionError:
-            packet = b""
-        if not packet:
+            packet, handles = b"", []
+        if packet:
+            self._note(self._decoder.decode(packet), *handles)
+        else:
             self._lose()
-            return
-        self._note(self._decoder.decode(packet), *handles)
 
     def _note(self, message: Say, handle: int | None = None) -> None:
         child = self._children[message.number]

@@ -1,10 +1,11 @@
 """Children that start warm: forked from a launcher that has loaded the page readers. Most pages take less time.
 
 The first one starts the launcher. It goes by itself when nobody has needed it for a minute, and is replaced when it is
-old, has forked often, or when a child of it crashed, so that what its forks share is shared by few (record 22).
+old, has forked often, or when a child of it crashed, so that few share what forks share (decision record 25).
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -39,7 +40,13 @@ class WarmChildren:
     @staticmethod
     def possible() -> bool:
         """Whether this system has all that a launcher needs: a fork that is sound and descriptors of processes."""
-        return sys.platform.startswith("linux")
+        if not sys.platform.startswith("linux"):
+            return False
+        try:
+            os.close(os.pidfd_open(os.getpid()))
+        except OSError:  # an old kernel, or a container that filters it
+            return False
+        return True
 
     async def start(self) -> Child:
         """A child that has no order yet; its caller ends it.
