@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests import ready_made
-from tests.databases import fresh_database
+from tests.databases import TEMPLATE, administer, fresh_database
 from tests.dice import load_profile
 
 from sluicegate.db.connector import Connector
@@ -71,7 +71,9 @@ async def server(server_home: Path) -> AsyncIterator[Connector]:
     """The running server, with a migrated template database."""
     await ready_made.place(server_home / "postgres")
     async with EmbeddedPostgres(server_home / "postgres") as postgres:
-        yield Connector(embedded=postgres)
+        server = Connector(embedded=postgres)
+        await administer(server, f"CREATE DATABASE {TEMPLATE} TEMPLATE postgres STRATEGY FILE_COPY")
+        yield server
 
 
 @pytest.fixture

@@ -18,11 +18,13 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests.databases import TEMPLATE, administer
+from tests.databases import administer
 
+from sluicegate.db.cluster import installation
 from sluicegate.db.connector import Connector
 from sluicegate.db.database import open_at
 from sluicegate.db.embedded import EmbeddedPostgres
+from sluicegate.db.os_user import server_user
 from sluicegate.services.vault import AesVault
 
 __all__ = ["EMPTY", "MIGRATED", "open_folder", "place"]
@@ -30,13 +32,15 @@ __all__ = ["EMPTY", "MIGRATED", "open_folder", "place"]
 EMPTY = "empty"
 """A server that was started and stopped once, with the settings that everybody has."""
 MIGRATED = "migrated"
-"""One whose own database, and a second one called ``TEMPLATE``, have the present tables and no rows.
+"""One whose database has the present tables and no rows; it is half as large as it would be.
 
-It does not wait for the disk: a power cut is all that it does not survive.
+It does not wait for the disk: a power cut is all that it does not survive. The databases that others are made from are
+left out, and what was written to its log before.
 """
 
 _ROOT = Path(__file__).parents[1]
 _KEPT = _ROOT / ".cache" / "databases"
+_LOG_PAGE_BYTES = 8192
 
 
 @contextmanager
@@ -79,7 +83,7 @@ def _made(kind: str) -> Path:
 def _state() -> str:
     """A name for all that shapes a database: our code, and the versions of everything else."""
     digest = hashlib.sha256((_ROOT / "requirements.lock").read_bytes())
-    for source in sorted((_ROOT / "src" / "sluicegate" / "db").rglob("*.py")):
+    for source in (Path(__file__), *sorted((_ROOT / "src" / "sluicegate" / "db").rglob("*.py"))):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -92,10 +96,27 @@ async def _make(kind: str, folder: Path) -> None:
                 await administer(server, "ALTER SYSTEM SET fsync = off")
                 async with open_at(server, AesVault(bytes(32))):
                     pass
-                await administer(server, f"CREATE DATABASE {TEMPLATE} TEMPLATE postgres")
+                await administer(server, "UPDATE pg_database SET datistemplate = false")
+                for name in ("template0", "template1"):
+                    await administer(server, f"DROP DATABASE {name}")
+        if kind == MIGRATED:
+            _forget_log(home / "postgres" / "data")
         draft = folder.with_name(f"{folder.name}.new{os.getpid()}")
         _copy(home / "postgres", draft)
         draft.rename(folder)
+
+
+def _forget_log(data: Path) -> None:
+    """Gives a server that does not run a new log: one page, and a hole that takes no room for the rest of the file."""
+    user = server_user(data)
+    command = (installation() / "bin" / "pg_resetwal", "-D", data)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **(user.switch() if user else {}))
+    (segment,) = (data / "pg_wal").glob("0*")
+    raw = segment.read_bytes()
+    if any(raw[_LOG_PAGE_BYTES:]):
+        raise AssertionError("The new log has more than one page.")
+    os.truncate(segment, _LOG_PAGE_BYTES)
+    os.truncate(segment, len(raw))
 
 
 if __name__ == "__main__":
