@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from sluicegate.core.errors import InvalidInput
@@ -132,8 +133,13 @@ def came_in_the_clear(scope: Scope) -> bool:
     client = scope.get("client")
     if scope.get("scheme") == "https" or client is None:  # a local socket has no address
         return False
-    address = _address(client[0])
-    return address is None or not any(address.version == near.version and address in near for near in _NEAR)
+    return not _near(client[0])
+
+
+@lru_cache(4096)  # every call of the gateway asks
+def _near(host: str) -> bool:
+    address = _address(host)
+    return address is not None and any(address.version == near.version and address in near for near in _NEAR)
 
 
 def _address(text: str) -> _Address | None:
