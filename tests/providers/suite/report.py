@@ -116,9 +116,10 @@ run, as nothing here imitates them; nor were StremThru's Usenet calls, which the
 
 What you get is what StremThru knows:
 
-- A transfer that dies at TorBox, Premiumize or Debrid-Link never fails there: it stays `downloading` or `unknown`,
-  and the cascade gives up on it as on one that stands still. Why a transfer failed is told for none, and there is no
-  progress.
+- There is no progress, and why a transfer failed is not told. A download that takes longer than
+  `SLUICEGATE_RECASCADE_STALLED_SECONDS` therefore looks for another way, and is kept until somebody else has
+  accepted. One that dies at TorBox, Premiumize or Debrid-Link never fails there (it stays `downloading` or
+  `unknown`): it ends that way, too.
 - At Real-Debrid only videos are selected, so other files of a torrent do not show. `invalid` there means that the
   magnet is still being looked up.
 - Debrid-Link's files come without folders; equal names are told apart by a number.
