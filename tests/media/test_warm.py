@@ -170,7 +170,7 @@ async def test_a_child_has_no_other_environment_or_descriptor(tmp_path: Path, mo
 
     names = ["HOME", "LANG", "PATH", "TMPDIR", "YTDLP_NO_PLUGINS"]
     assert lines == [str([names, [0, 1, 2]])]
-    assert note.read_text() == str([names, [0, 1, 2, 3]]), "the launcher: its socket, beside what leads nowhere"
+    assert note.read_text() == str([names, [0, 1, 2, 3]]), "the launcher: its socket beside its standard streams"
 
 
 async def test_children_do_not_repeat_each_others_dice(children: WarmChildren) -> None:
