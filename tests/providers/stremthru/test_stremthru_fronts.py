@@ -239,7 +239,7 @@ async def test_the_provider_behind_decides(
 WORDS: dict[type[e.UpstreamError], str] = {
     e.AccountLocked: "VENDOR_DISABLED maxAttempts",
     e.FileGone: "file_unavailable",
-    e.NotSupported: "unknowR",
+    e.NotSupported: "endpointDisabled unknowR",
     e.ProtocolError: "badArguments",
     e.SlotsFull: "LINK_TOO_MANY_DOWNLOADS DIFF_ISSUE DUPLICATE_ITEM maxSimultaneousFilesHost",
     e.SourceRejected: "BOZO_FILE INVALID_HASH INVALID_INPUT LINK_PASS_PROTECTED badFilePassword badTorrentFile",

@@ -21,6 +21,9 @@ Number = int | float | None
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._:=-]{0,199}\Z")]
 Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]\S*\Z")]
 
+_ADD_SECONDS: Final = 60.0
+"""At Real-Debrid a StremThru waits up to 25 seconds for a magnet's metadata, between calls of its own."""
+
 _STORE: Final = re.compile(r"([a-z]{2,20}):(.+)", re.DOTALL)
 """A token that names its store, as StremThru's own settings write it."""
 
@@ -115,7 +118,7 @@ class StremThruApi:
 
     async def add(self, magnet: str) -> Magnet:
         """POST ``magnets``; status 200 or 201."""
-        return _read(await self._send("POST", "magnets", json={"magnet": magnet}), Magnet)
+        return _read(await self._send("POST", "magnets", json={"magnet": magnet}, timeout=_ADD_SECONDS), Magnet)
 
     async def magnets(self, limit: int, offset: int) -> Magnets:
         """GET ``magnets``: a page. Torrin ignores both numbers and gives its newest hundred."""
