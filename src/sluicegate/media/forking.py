@@ -1,8 +1,9 @@
 """The launcher: a process that has loaded everything once and forks a child for each piece of work. Linux only.
 
-It has one thread, its standard streams, of which one takes complaints to the server, and a socket to the server. It never
-sees what is to be read: that goes from the server to the child through the child's own standard input, after the fork.
-So there is nothing in it that one child must not know of another. It ends with the server, when the server hangs up, and when nobody has needed it.
+It has one thread, its standard streams, of which one takes complaints to the server, and a socket to the server. It
+never sees what is to be read: that goes from the server to the child through the child's own standard input, after the
+fork. So there is nothing in it that one child must not know of another. It ends with the server, when the server hangs
+up, and when nobody has needed it.
 """
 
 import contextlib
