@@ -19,7 +19,7 @@ PATIENCE = 60_000
 """Milliseconds that a condition may take on a busy machine."""
 
 expect.set_options(timeout=PATIENCE)
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 class Opens(Protocol):

@@ -12,7 +12,7 @@ from tests.browser.conftest import Opens
 from tests.browser.corpus import BAD
 from tests.browser.furniture import every_page, furnish
 from tests.browser.site import Site
-from tests.browser.watch import Watch, violations
+from tests.browser.watch import Watch, contrast_violations, violations
 
 from sluicegate.surfaces.dashboard.frame import NAVIGATION
 
@@ -20,6 +20,13 @@ AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 WEIGHT = 150_000
 PHONE = {"viewport": {"width": 390, "height": 844}}
 
+
+_ROWS = """[...Array(9).keys()].forEach((place) => {
+    const row = document.body.appendChild(document.createElement("p"));
+    row.textContent = place === 5 ? "one in nine" : "as all the others are";
+    if (place === 5) row.style.color = "#999";
+})"""
+"""Rows of which one is too faint."""
 
 Crawled = tuple[dict[str, str], dict[str, int]]
 
@@ -55,7 +62,11 @@ async def test_the_rules_and_the_watch_notice(site: Site, chromium: Browser):
     page = await context.new_page()
     await page.goto(f"{site.url}/app/sign-in")
     await page.evaluate("document.body.innerHTML += '<img src=data:, onerror=alert(1)><p style=color:#999>soft</p>'")
-    assert {line.partition(":")[0] for line in await violations(page, AXE)} >= {"image-alt"}
+    await page.evaluate(_ROWS)
+    assert {line.partition(":")[0] for line in await violations(page, AXE)} >= {"image-alt", "color-contrast"}
+    faint = await contrast_violations(page)
+    assert [line.partition(" ")[0] for line in faint] == ["color-contrast:"]
+    assert "one in nine" in faint[0]
     assert any("script-src" in line for line in watch.complaints), watch.complaints
     await context.close()
 
@@ -117,7 +128,7 @@ async def _visit(page: Page, url: str, kind: str, walk: Walk, around: dict[str, 
     walk.light += [f"{kind} {line}" for line in await violations(page, AXE)]
     # The other theme has the same structure: only its colours are looked at.
     await page.emulate_media(color_scheme="dark")
-    walk.dark += [f"{kind} {line}" for line in await violations(page, "", "color-contrast")]
+    walk.dark += [f"{kind} {line}" for line in await contrast_violations(page)]
     await page.set_viewport_size(PHONE["viewport"])
     over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if over > 0:
