@@ -1,5 +1,6 @@
 """Registering by e-mail: on the real database, with a clock that is driven and a mail server that does as told."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -259,6 +260,18 @@ async def test_a_lost_task_is_woken_and_nothing_is_sent_twice(desk: Desk):
     await desk.work()
     await desk.mails.sweep()
     assert len(desk.post.mails) == 1
+
+
+async def test_two_at_once_make_one_registration_and_one_user(desk: Desk):
+    asked = await asyncio.gather(*(desk.service.ask(text) for text in ("ann@example.org", "ANN@example.org")))
+    assert {one.key for one in asked} == {"ann@example.org"}
+    assert len(await desk.pending()) == 1
+    await desk.work()
+    token = LINK.search(desk.post.mails[0].text)[1]
+    names = ("ann", "ann2", "ann3")
+    made = await asyncio.gather(*(desk.service.accept(token, name, PASSWORD) for name in names), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in made) == ["NotFound", "NotFound", "User"]
+    assert len(await desk.users.page()) == 1
 
 
 async def test_strangers_can_fill_only_so_much(desk: Desk, monkeypatch: pytest.MonkeyPatch):

@@ -320,7 +320,7 @@ async def test_policies_decide_by_add_on_and_real_address(stage):
 async def test_a_proxy_that_hides_its_caller_is_refused_where_rules_are_about_addresses(stage):
     """The proxy's own address would get past a deny list, and into an allow list that names the proxy."""
     user, key = await stage.user("torbox")
-    headers = stage.headers("torbox", key=key)
+    headers = stage.headers("torbox", key=key) | {"x-forwarded-proto": "https"}
     app = RealPeer(stage.app, TrustedProxies.parse("127.0.0.1"))
     async with calling(app) as client:
 
