@@ -19,6 +19,14 @@ PATIENCE = 60_000
 """Milliseconds that a condition may take on a busy machine."""
 
 expect.set_options(timeout=PATIENCE)
+REGISTERING = {
+    "SLUICEGATE_REGISTRATION": "open",
+    "SLUICEGATE_SMTP_HOST": "127.0.0.1",
+    "SLUICEGATE_SMTP_PORT": "1",
+    "SLUICEGATE_SMTP_SECURITY": "none",
+    "SLUICEGATE_SMTP_SENDER": "noreply@example.org",
+}
+"""Somebody might register; nobody does, and no mail is sent."""
 _BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
@@ -35,7 +43,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     sound = ["-c:a", "libopus"]
     ffmpeg(*picture("320x180", 6), *tone(6), "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", *sound, film)
     with ready_made.open_folder() as home:
-        server = Server(home / "data", {"SLUICEGATE_EGRESS_ALLOW": "127.0.0.0/8"})
+        server = Server(home / "data", {"SLUICEGATE_EGRESS_ALLOW": "127.0.0.0/8", **REGISTERING})
         await server.start(options=("--sandbox",))
         running = Site(server, film.read_bytes())
         await running.keep_film()

@@ -100,7 +100,7 @@ async def walk(site: Site, opens: Opens, operator: StorageState, crawled: Crawle
         await asyncio.gather(*[stroll(await window.new_page()) for _ in range(2)])
     async with opens() as window:
         page = await window.new_page()
-        for path in ("/app/sign-in", "/app/welcome?token=wrong"):
+        for path in ("/app/sign-in", "/app/register", "/app/welcome?token=wrong"):
             await _visit(page, site.url + path, path, walk, {})
     return walk
 
