@@ -32,8 +32,10 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop))
-        server_certificate(settings)  # a wrong one is told before anything slow starts
-        listener = _listen(settings) if settings.role is not Role.WORKER else None
+        listener = None
+        if settings.role is not Role.WORKER:
+            server_certificate(settings)  # a wrong one is told before anything slow starts
+            listener = _listen(settings)
         sandbox = None
         if settings.sandbox:
             sandbox = await stack.enter_async_context(sandbox_server(settings))

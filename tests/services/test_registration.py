@@ -125,7 +125,9 @@ async def test_whoever_opens_the_link_becomes_an_ordinary_user(desk: Desk):
         await desk.service.accept(token, "ann2", PASSWORD)
     with pytest.raises(NotFound):
         await desk.service.invited(token)
+    await desk.service.ask("ann@example.org")
     await desk.users.remove(ann.id, None)
+    assert await desk.pending() == []
     assert await desk.rows("SELECT * FROM user_addresses") == [], "T59: the address goes with its user"
     assert await desk.link("ann@example.org"), "and can register anew"
 

@@ -44,6 +44,8 @@ def test_a_mail_server_is_read():
     assert (server.host, server.port, server.security) == ("mail.example.org", 587, MailSecurity.STARTTLS)
     assert server.greeting == "sluice.example"
     assert "word" not in repr(server)
+    for unnamed in ("http://192.168.1.5:8787", "http://[fd00::1]:8787", "http://nas:8787", "http://bücher.example"):
+        assert mail_server(settings(**SET, public_url=unnamed)).greeting == "localhost"
 
 
 @pytest.mark.parametrize(

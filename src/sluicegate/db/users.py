@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sluicegate.core.errors import AlreadyExists
 from sluicegate.core.users import User
 from sluicegate.db.daily_schema import usage_changes
+from sluicegate.db.registration_schema import registrations, user_addresses
 from sluicegate.db.rows import columns_of, first, many, one, page_bounds
 from sluicegate.db.schema import files, jobs, media_jobs, users
 
@@ -49,6 +50,8 @@ class Users:
     async def remove(self, user_id: UUID) -> None:
         """See the port; what belongs to the user goes by the foreign keys, except for what has none."""
         await self._connection.execute(delete(usage_changes).where(usage_changes.c.user_id == user_id))
+        address = select(user_addresses.c.address_key).where(user_addresses.c.user_id == user_id)
+        await self._connection.execute(delete(registrations).where(registrations.c.address_key.in_(address)))
         await self._connection.execute(delete(users).where(users.c.id == user_id))
 
     async def own_objects(

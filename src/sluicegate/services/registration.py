@@ -5,6 +5,7 @@ address is new, waits already or belongs to somebody: what differs is decided wh
 """
 
 import base64
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ _PAUSE: Final = timedelta(minutes=2)
 _TOKEN_MAX: Final = 200
 _NAME_MAX: Final = 100
 _CLOSED: Final = "Nobody can register here by themselves."
+_log: Final = logging.getLogger(__name__)
 _ASK: Final = "Ask whoever runs this server for an invitation."
 
 
@@ -105,6 +107,7 @@ class RegistrationService:
                 raise _over()
             await tx.sign_in.put_login(Login(user.id, hashed, admin=False, created_at=now))
             await tx.registrations.remove(registration.id)
+        _log.info("registration %s became user %s", registration.id, user.id)
         return user
 
     async def addresses(self, user_ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -160,4 +160,5 @@ def _is_here(host: str) -> bool:
 def _greeting(settings: Settings) -> str:
     """How we call ourselves: by the public name, if there is one."""
     host = urlsplit(settings.public_url or "").hostname or ""
-    return host if host.isascii() and "." in host and ":" not in host else "localhost"
+    is_name = host.isascii() and "." in host and host.rpartition(".")[2].isalpha()
+    return host if is_name else "localhost"
