@@ -84,6 +84,12 @@ async def test_account_value(desk: Desk) -> None:
         assert await desk.open().account() == AccountFacts("marlow", premium, status)
 
 
+async def test_an_account_of_nobody_is_none(desk: Desk) -> None:
+    desk.answer({"id": "@mail.example", "subscription_status": "premium"})
+    with pytest.raises(e.ProtocolError):
+        await desk.open().account()
+
+
 # Adding
 
 
@@ -161,8 +167,9 @@ async def test_listing_that_is_cut_is_an_error(desk: Desk) -> None:
 
 async def test_cursors_that_are_none(desk: Desk) -> None:
     for cursor in ("x", "-1", "1,2"):
-        with pytest.raises(e.InvalidInput):
+        with pytest.raises(e.InvalidInput) as caught:
             await desk.open().list_page(cursor)
+        assert caught.value.field == "cursor"
     assert desk.interposer.sent == []
 
 
@@ -203,6 +210,23 @@ async def test_link_without_a_file(desk: Desk) -> None:
     desk.answer(row(files=[file()]))
     with pytest.raises(e.TransferNotReady):
         await desk.open().link("stremthru:0198-a:4")
+
+
+@pytest.mark.parametrize(
+    "locator", ["stremthru:a%2Fb:4", "stremthru:..:4", "stremthru:0198-a:b.mkv", "stremthru:0198-a:F0"]
+)
+async def test_locators_that_are_none(desk: Desk, locator: str) -> None:
+    with pytest.raises(e.InvalidInput) as caught:
+        await desk.open().link(locator)
+    assert caught.value.field == "locator"
+    assert desk.interposer.sent == []
+
+
+async def test_link_beside_a_hostile_path(desk: Desk) -> None:
+    """Nobody got a locator for such a transfer, and nothing escapes that is no provider's error."""
+    desk.answer(row(status="downloaded", files=[file(), file(path="/../../etc/passwd")]))
+    with pytest.raises(e.FileGone):
+        await desk.open().link(f"stremthru:0198-a:{key('a/b.mkv')}")
 
 
 async def test_another_transfer_than_asked_for(desk: Desk) -> None:
