@@ -1,42 +1,66 @@
 """Changing the master key of a real installation, beside a running server, with kill -9 at every step (T33)."""
 
 import shutil
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 from tests.faults.server import Server
 from tests.house import database
 from tests.operations.conftest import command
 
+from sluicegate.core.accounts import AccountState
+from sluicegate.core.secrets import Secret
+from sluicegate.services.accounts import NewAccount
 from sluicegate.services.vault import AesVault
+from sluicegate.settings import Settings
+from sluicegate.wiring.installation import Installation, open_installation
 
-# Each test runs about ten commands, and each command is a process of its own.
+# Servers start several times, and each command is a process of its own.
 pytestmark = pytest.mark.timeout(600)
 
 POINTS = ("key_beside", "page_sealed", "sealed_anew")
 
 
-async def furnished(server: Server) -> dict[str, str]:
-    """Starts the server and leaves secrets of several kinds in it; what must stay the same."""
-    await server.start(options=("--sandbox",))
-    account = await server.cli(
-        "accounts", "add", "--provider", "realdebrid", "--token", "sandbox-rotated", "--user", "home",
-        "--proxy", "http://1.1.1.1:9", "--no-check",
-    )  # fmt: skip
-    plain = await server.cli(
-        "accounts", "add", "--provider", "torbox", "--token", "sandbox-rotated", "--user", "home"
-    )  # fmt: skip
-    secret = await server.cli("webhooks", "secret", "--user", "home")
-    await server.cli("users", "invite", "home")
-    return {"library": await server.key("library"), "webhooks": secret, "account": plain, "proxied": account}
+class Before(NamedTuple):
+    """What must stay the same; ``proxied`` is the account that has a proxy."""
+
+    webhooks: str
+    account: UUID
+    proxied: UUID
 
 
-async def unchanged(server: Server, before: dict[str, str]) -> None:
+async def furnished(server: Server, *, started: bool = True) -> Before:
+    """Leaves secrets of several kinds in an installation, whose server it starts before."""
+    if started:
+        await server.start(options=("--sandbox",))
+    await server.key("library")
+    token = Secret("sandbox-rotated")
+    async with opened(server) as installation:
+        person = await installation.users.by_name("home")
+        proxied = NewAccount("realdebrid", token, "main", None, Secret("http://1.1.1.1:9"))
+        added = await installation.accounts.add(person.id, proxied, check=False)
+        plain = await installation.accounts.add(person.id, NewAccount("torbox", token, "main", None, None), check=False)
+        secret = await installation.webhooks.secret(person.id)
+        await installation.sign_in.invite(person.id, admin=False)
+    return Before(secret.reveal(), plain.id, added.id)
+
+
+async def unchanged(server: Server, before: Before) -> None:
     """The key that was handed out is good, and what is sealed opens."""
     status, _ = await server.call("GET", "/v1/torrents")
     assert status == 200
-    assert await server.cli("webhooks", "secret", "--user", "home") == before["webhooks"]
-    assert "sandbox-rotated" not in await server.cli("accounts", "check", before["account"])
+    async with opened(server) as installation:
+        person = await installation.users.by_name("home")
+        assert (await installation.webhooks.secret(person.id)).reveal() == before.webhooks
+        assert (await installation.accounts.check(before.account)).state is AccountState.OK
+
+
+def opened(server: Server) -> AbstractAsyncContextManager[Installation]:
+    """The installation as a command opens it; a command is a process that takes longer than its work."""
+    return open_installation(Settings.load(data_dir=server.data))
 
 
 async def headers(server: Server) -> set[bytes]:
@@ -63,12 +87,14 @@ async def test_beside_a_running_server_and_the_old_key_opens_nothing_afterwards(
     assert not path.with_name("master.key.next").exists()
     assert await headers(server) == {header(new)}
     await unchanged(server, before)
+    assert await server.cli("webhooks", "secret", "--user", "home") == before.webhooks
+    assert "sandbox-rotated" not in await server.cli("accounts", "check", str(before.account))
     await server.cli("keys", "create", "--user", "home", "--kind", "media")
     secret = await server.cli("webhooks", "secret", "--user", "home", "--rotate")
     assert await headers(server) == {header(new)}, "a server that goes on seals with the new key"
     await server.stop()
     await server.start(options=("--sandbox",))
-    await unchanged(server, before | {"webhooks": secret})
+    await unchanged(server, before._replace(webhooks=secret))
     refused = await command(
         "keys", "list", "--user", "home", "--data-dir", server.data, SLUICEGATE_MASTER_KEY=old.strip()
     )
@@ -140,10 +166,11 @@ async def test_a_value_that_does_not_open_stops_it_and_keeps_the_old_key(server:
         kept = await sql.fetchval("SELECT sealed_token FROM accounts WHERE provider = 'torbox'")
         await sql.execute("UPDATE accounts SET sealed_token = $1 WHERE provider = 'realdebrid'", kept)
     done = await command("rotate-master-key", "--data-dir", server.data)
-    told = ("accounts.sealed_token" in done.err, before["proxied"] in done.err)
+    told = ("accounts.sealed_token" in done.err, str(before.proxied) in done.err)
     assert (bool(done.code), *told) == (True, True, True), done.err
     assert (server.data / "master.key").read_text() == old
-    await server.cli("accounts", "remove", before["proxied"])
+    async with opened(server) as installation:
+        await installation.accounts.remove(before.proxied)
     done = await command("rotate-master-key", "--data-dir", server.data)
     assert done.code == 0, done.err
     shutil.copy(server.data / "master.key", server.data / "copy.key")
@@ -151,7 +178,7 @@ async def test_a_value_that_does_not_open_stops_it_and_keeps_the_old_key(server:
 
 
 async def test_end_links_makes_another_signing_key_and_keeps_fingerprints(server: Server):
-    await furnished(server)
+    await furnished(server, started=False)
     before = await lasting(server)
     assert (await command("rotate-master-key", "--data-dir", server.data)).code == 0
     assert await lasting(server) == before, "links go on"
