@@ -35,6 +35,6 @@ VOLUME /data
 EXPOSE 8787
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8787/healthz', timeout=4)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request; urllib.request.urlopen(('https' if os.environ.get('SLUICEGATE_TLS_CERTIFICATE') else 'http') + '://127.0.0.1:8787/healthz', timeout=4, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["sluicegate"]
 CMD ["serve"]
