@@ -95,7 +95,7 @@ async def test_metrics_count_by_route_method_and_status():
         await client.get("/v1/nothing/tu_secret_key")
         await client.request("PURGE", "/v1/torrents/one")
         answer = await client.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
     requests = {
         (s.labels["method"], s.labels["route"], s.labels["status"]): s.value

@@ -18,7 +18,8 @@ from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["router"]
 
-_TEXT_FORMAT: Final = "text/plain; version=0.0.4; charset=utf-8"
+_TEXT_FORMAT: Final = "text/plain; version=0.0.4"
+"""Litestar names the charset of every text by itself."""
 _NEVER_KEPT: Final = {"cache-control": "no-store"}
 
 _Probes = NamedDependency[SkipValidation[Mapping[str, Probe]]]
