@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests import ready_made
 from tests.e2e.client import digests, finished, submit
 from tests.faults.server import Server
 from tests.media.site import Site
@@ -34,6 +35,8 @@ def settings(data: Path, url: str | None = None, **more: object) -> Settings:
 
 async def small(data: Path, name: str, url: str | None = None) -> None:
     """An installation with one user, that does not run."""
+    if url is None:
+        await ready_made.place(data / "postgres")
     async with open_installation(settings(data, url)) as installation:
         await installation.users.create(name)
 
@@ -48,12 +51,14 @@ async def restore(source: Path, data: Path, url: str | None = None, *, replace: 
     await restore_backup(settings(data, url, **more), source, Secret(PASSPHRASE), replace=replace)
 
 
-@pytest.fixture
-async def backup(home: Path) -> Path:
-    """A backup of an installation with the user "saved"."""
-    await small(home / "saved", "saved")
-    await write_backup(settings(home / "saved"), home / "saved.backup", Secret(PASSPHRASE), files=False)
-    return home / "saved.backup"
+@pytest.fixture(scope="module")
+async def backup() -> AsyncIterator[Path]:
+    """A backup of an installation with the user "saved"; it is only read."""
+    with ready_made.open_folder() as home:
+        await small(home / "saved", "saved")
+        await write_backup(settings(home / "saved"), home / "saved.backup", Secret(PASSPHRASE), files=False)
+        (home / "saved.backup").chmod(0o400)
+        yield home / "saved.backup"
 
 
 async def test_a_running_installation_comes_back_with_its_jobs_accounts_keys_and_files(server: Server, home: Path):
@@ -176,6 +181,7 @@ async def nothing_runs_below(folder: Path) -> None:
 @pytest.fixture
 async def given(home: Path) -> AsyncIterator[str]:
     """A PostgreSQL of one's own, by its address."""
+    await ready_made.place(home / "postgres")
     async with EmbeddedPostgres(home / "postgres") as server:
         yield f"postgresql://sluicegate:secret@/postgres?host={server.socket_dir}"
 
