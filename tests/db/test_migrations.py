@@ -13,11 +13,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Connection
+from tests import ready_made
+from tests.databases import administer
 
 import sluicegate.db.migrations
 from sluicegate.core.errors import InternalError
 from sluicegate.db.connector import Connector
 from sluicegate.db.database import open_at
+from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.db.engine import make_engine
 from sluicegate.db.migrate import HEAD
 from sluicegate.db.schema import metadata
@@ -42,15 +45,22 @@ asyncio.run(main())
 """
 
 
+@pytest.fixture(scope="module")
+async def new_server() -> AsyncIterator[Connector]:
+    """A server as it is made, where no tables are."""
+    with ready_made.open_folder() as home:
+        await ready_made.place(home / "postgres", ready_made.EMPTY)
+        async with EmbeddedPostgres(home / "postgres") as postgres:
+            yield Connector(embedded=postgres)
+
+
 @pytest.fixture
-async def empty(server: Connector) -> AsyncIterator[Connector]:
+async def empty(new_server: Connector) -> AsyncIterator[Connector]:
     """A database without tables."""
     name = f"empty_{uuid4().hex}"
-    connection = await server.connect()
-    await connection.execute(f"CREATE DATABASE {name}")
-    yield replace(server, database=name)
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+    await administer(new_server, f"CREATE DATABASE {name}")
+    yield replace(new_server, database=name)
+    await administer(new_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def scalar(connector: Connector, query: str) -> object:
