@@ -286,7 +286,7 @@ TRIED = """
             raise PermissionError
     libc = ctypes.CDLL(None, use_errno=True)
     def attack(pid):
-        print(tried(lambda: asked(libc.ptrace(16, pid, None, None))))  # PTRACE_ATTACH
+        print(tried(lambda: asked(libc.ptrace(0x4206, pid, None, None))))  # PTRACE_SEIZE
         print(tried(lambda: open(f"/proc/{pid}/mem", "rb")))
         print(tried(lambda: os.listdir(f"/proc/{pid}/fd")))
         print(tried(lambda: asked(libc.syscall(438, os.pidfd_open(pid), 3, 0))))  # pidfd_getfd
@@ -305,7 +305,7 @@ async def test_a_child_reaches_neither_its_launcher_nor_a_sibling_nor_the_server
     child = await children.start()
     sibling = await children.start()
     asleep = Task(sibling, enclosed(ROOMY, tmp_path, sibling.parent, SLEEP), 60)
-    victims = [child.parent, int(await asleep.line()), os.getpid()]
+    victims = [child.parent, int(await asleep.line()), *([os.getpid()] if version else [])]
     code = TRIED + "".join(f"\n    attack({pid})" for pid in victims)
     task = Task(child, enclosed(ROOMY, tmp_path, child.parent, code), 60)
 

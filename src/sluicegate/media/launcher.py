@@ -185,12 +185,12 @@ class Launcher:
 
     async def aclose(self) -> None:
         """Ends it with all of its children; idempotent."""
-        if not self.gone:
+        if self._children:  # it ends whole groups, the kernel would end the children alone
             with contextlib.suppress(OSError, TimeoutError):  # it is ending already, or is stuck
                 self._channel.shutdown(socket.SHUT_WR)
                 async with asyncio.timeout(_OBEY_SECONDS):
                     await self._gone.wait()
-            self.kill()
+        self.kill()
         await self._process.wait()
         await self._gone.wait()
         await self._complaint
