@@ -114,6 +114,9 @@ two exceptions at Premiumize: StremThru does not read sizes that come as text (e
 nor the numeric `customer_id` of accounts named `sandbox-old-…`. PikPak, Offcloud, EasyDebrid and Debrider were not
 run, as nothing here imitates them; nor were StremThru's Usenet calls, which the adapter leaves out.
 
+The calls are those below `/v0/store/magnets`: StremThru 0.103.2 answers them beside the newer `/v0/store/torz`, but
+documents only the latter; Torrin has the former only.
+
 What you get is what StremThru knows:
 
 - There is no progress, and why a transfer failed is not told. A download that takes longer than

@@ -1,4 +1,8 @@
-"""The StremThru store API, ``/v0/store`` (github.com/MunifTanjim/stremthru): one request for each method."""
+"""The StremThru store API, ``/v0/store`` (github.com/MunifTanjim/stremthru): one request for each method.
+
+``magnets`` is the older name of what StremThru 0.103.2 documents as ``torz``; both are answered there, and the older
+one tells what the provider behind it said. Torrin knows the older one only.
+"""
 
 import re
 from collections.abc import Sequence
