@@ -8,35 +8,41 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
 from sluicegate.db.connector import Connector
+from sluicegate.db.idle_connections import close_idle
 
 __all__ = ["make_engine"]
 
 _POOL_WAIT_SECONDS: Final = 30.0
 """A burst of a thousand submits on a busy machine drains in less."""
 _RECYCLE_SECONDS: Final = 1800
-_IDLE: Final = 2
-"""Connections kept while nothing happens; each is a server process of a few megabytes."""
+_IDLE_SECONDS: Final = 30.0
 _RESTED: Final = "sluicegate_rested"
 
 
-def make_engine(connector: Connector, *, pool_size: int) -> AsyncEngine:
+def make_engine(connector: Connector, *, pool_size: int, idle_seconds: float = _IDLE_SECONDS) -> AsyncEngine:
     """An engine with at most ``pool_size`` connections.
 
     A connection shows that it is alive when it leaves the pool, so a restarted server is not noticed by the caller.
     Error messages never hold parameters.
+
+    Args:
+        connector: opens connections.
+        pool_size: connections at most.
+        idle_seconds: when a connection that nobody needed for so long is closed; two stay.
     """
-    idle = min(_IDLE, pool_size)
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connector.connect,
-        pool_size=idle,
-        max_overflow=pool_size - idle,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_use_lifo=True,  # see close_idle
         pool_timeout=_POOL_WAIT_SECONDS,
         pool_recycle=_RECYCLE_SECONDS,
         hide_parameters=True,
         isolation_level="READ COMMITTED",
     )
     _begin_as_probe(engine.sync_engine)
+    close_idle(engine.sync_engine, idle_seconds)
     return engine
 
 
