@@ -34,6 +34,12 @@ def private() -> RSAPrivateKey:
 
 
 @pytest.fixture(scope="module")
+def stranger() -> RSAPrivateKey:
+    """The key of an account that the token service does not know."""
+    return new_key()
+
+
+@pytest.fixture(scope="module")
 async def places(private: RSAPrivateKey) -> AsyncIterator[tuple[str, str]]:
     """Addresses of the storage and of the token service."""
     async with fake_gcs() as url, token_service(private) as tokens:
@@ -62,7 +68,9 @@ class TestGcsStorage(CloudSuite):
             yield front
 
     @pytest.fixture
-    async def cloud(self, places: tuple[str, str], private: RSAPrivateKey) -> AsyncIterator[Cloud]:
+    async def cloud(
+        self, places: tuple[str, str], private: RSAPrivateKey, stranger: RSAPrivateKey
+    ) -> AsyncIterator[Cloud]:
         url, tokens = places
         name = f"bucket-{uuid4().hex[:8]}"
         async with guarded_http() as http:
@@ -73,7 +81,7 @@ class TestGcsStorage(CloudSuite):
                 Place(destinations.Cloud.GCS, url, name, account="project"),
                 Secret(key_file(private, tokens)),
                 url,
-                wrong=(Secret(key_file(new_key(), tokens)),),
+                wrong=(Secret(key_file(stranger, tokens)),),
                 full=(403, b'{"error":{"code":403,"errors":[{"reason":"quotaExceeded"}]}}', {}),
                 part_mark="upload_id",
                 links_checked=False,
