@@ -29,8 +29,15 @@ COMMAND = str(Path(sys.executable).parent / "sluicegate")
 """The installed command."""
 
 _ROOT = Path(__file__).parent.parent
-_PRELOADED = ("sluicegate.cli", "sluicegate.wiring", "sluicegate.surfaces", "sluicegate.tasks", "sluicegate.db")
-_LEFT_OUT = "sluicegate.db.migrations"
+_PRELOADED = (
+    "sluicegate.cli",
+    "sluicegate.wiring",
+    "sluicegate.surfaces",
+    "sluicegate.tasks",
+    "sluicegate.db",
+    "sluicegate.media",
+)
+_LEFT_OUT = ("sluicegate.db.migrations", "sluicegate.media.extractor.")
 _MESSAGE_MAX = 128 * 1024
 _START_SECONDS = 90.0
 _RUN_SECONDS = 180.0

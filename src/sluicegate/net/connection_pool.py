@@ -70,11 +70,11 @@ class ConnectionPool:
 
     Args:
         egress: looks names up and approves addresses.
-        tls: context of encrypted connections.
+        tls: makes the context of encrypted connections when there is the first one, and gives the same from then on.
         make_socket: checks every address once more.
     """
 
-    def __init__(self, egress: Egress, tls: ssl.SSLContext, make_socket: SocketFactory) -> None:
+    def __init__(self, egress: Egress, tls: Callable[[], ssl.SSLContext], make_socket: SocketFactory) -> None:
         self._egress = egress
         self._tls = tls
         self._make_socket = make_socket
@@ -156,7 +156,7 @@ class ConnectionPool:
             happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
             socket_factory=self._make_socket,
         )
-        tls, name = (self._tls, target.host) if target.scheme == "https" else (None, None)
+        tls, name = (self._tls(), target.host) if target.scheme == "https" else (None, None)
         try:
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _, connection = await asyncio.get_running_loop().create_connection(

@@ -8,7 +8,7 @@ whatever path led to a socket, a refused address gets none.
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ class Transport:
 
     def __init__(self, egress: Egress, *, ca_file: Path | None = None) -> None:
         self._egress = egress
-        self._tls = tls_context(ca_file)
+        self._tls = _system_tls if ca_file is None else partial(_same, tls_context(ca_file))
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self.whole_answers: Final = ConnectionPool(egress, self._tls, self._socket)
 
@@ -78,7 +78,7 @@ class Transport:
             {"resolver": _CheckedResolver(self._egress), "socket_factory": self._socket} if guarded else {}
         )
         connector = aiohttp.TCPConnector(
-            ssl=self._tls,
+            ssl=self._tls(),
             limit=_CONNECTIONS,
             limit_per_host=_CONNECTIONS_PER_HOST,
             keepalive_timeout=_KEEP_ALIVE_SECONDS,
@@ -149,8 +149,15 @@ def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
 
 @cache
 def _system_tls() -> ssl.SSLContext:
-    """Reading a hundred authorities takes as long as a hundred calls; nothing here changes a context that was made."""
+    """Reading a hundred authorities takes as long as a hundred calls, and many a command never needs them.
+
+    Nothing here changes a context that was made.
+    """
     return ssl.create_default_context()
+
+
+def _same(context: ssl.SSLContext) -> ssl.SSLContext:
+    return context
 
 
 async def _send_once(
