@@ -289,7 +289,7 @@ TRIED = """
         print(tried(lambda: asked(libc.ptrace(0x4206, pid, None, None))))  # PTRACE_SEIZE
         print(tried(lambda: open(f"/proc/{pid}/mem", "rb")))
         print(tried(lambda: os.listdir(f"/proc/{pid}/fd")))
-        print(tried(lambda: asked(libc.syscall(438, os.pidfd_open(pid), 3, 0))))  # pidfd_getfd
+        print(tried(lambda: asked(libc.syscall(438, os.pidfd_open(pid), 0, 0))))  # pidfd_getfd
         print(tried(lambda: os.kill(pid, 0)))
         print(tried(lambda: signal.pidfd_send_signal(os.pidfd_open(pid), 0)))
 """

@@ -81,7 +81,7 @@ async def test_a_forked_child_is_confined_as_one_from_nothing(
     tmp_path: Path, site: Site, clips: Path, warm: WarmChildren
 ) -> None:
     """T21. The same limits, privileges, signals, environment and kinds of descriptors, number for number."""
-    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.05)
+    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.005)
     found = []
     for number, starter in enumerate((warm, None)):
         workshop = Workshop(tmp_path / str(number), no_proxy, warm=starter)
@@ -94,7 +94,7 @@ async def test_a_forked_child_is_confined_as_one_from_nothing(
 
 
 async def test_cancel_ends_the_forked_child(tmp_path: Path, site: Site, clips: Path, warm: WarmChildren) -> None:
-    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.05)
+    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.005)
     workshop = Workshop(tmp_path / "rooms", no_proxy, warm=warm)
     async with fetching(workshop, url) as (task, child):
         assert site.url not in " ".join(child.cmdline()), "addresses may hold tokens"
@@ -109,7 +109,7 @@ async def test_cancel_ends_the_forked_child(tmp_path: Path, site: Site, clips: P
 async def test_a_forked_child_takes_no_longer_than_allowed(
     tmp_path: Path, site: Site, clips: Path, warm: WarmChildren
 ) -> None:
-    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.05)
+    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.005)
     workshop = Workshop(tmp_path / "rooms", no_proxy, limits=WorkshopLimits(fetch_seconds=2), warm=warm)
 
     with pytest.raises(UnsafeSource, match="longer"):
@@ -120,7 +120,7 @@ async def test_a_fetch_whose_launcher_was_killed_goes_on_with_the_next(
     tmp_path: Path, site: Site, clips: Path, warm: WarmChildren
 ) -> None:
     """It ends with an ordinary error; what had arrived is kept for the next try."""
-    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.05)
+    url = site.put("/v.mp4", clips / "h264-aac.mp4", drip=0.005)
     workshop = Workshop(tmp_path / "rooms", no_proxy, warm=warm)
     async with fetching(workshop, url) as (task, child):
         os.kill(child.ppid(), signal.SIGKILL)
