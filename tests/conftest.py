@@ -8,6 +8,7 @@ import pytest
 from tests import ready_made
 from tests.databases import TEMPLATE, administer, fresh_database
 from tests.dice import load_profile
+from tests.trust import read_once
 
 from sluicegate.db.connector import Connector
 from sluicegate.db.database import Database, open_at
@@ -51,6 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 load_profile()
+read_once()
 
 
 @pytest.fixture(scope="session")
