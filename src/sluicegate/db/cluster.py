@@ -29,6 +29,7 @@ PORT: Final = 5432
 SUPERUSER: Final = "sluicegate"
 
 _VERSION: Final = "18"
+_NAME: Final = "postgres"
 _SOCKET_PATH_MAX: Final = 103
 """``sun_path`` holds 104 bytes on macOS and 108 on Linux, the final NUL included."""
 _START_SECONDS: Final = 90.0
@@ -135,10 +136,11 @@ class Cluster:
         The files name a process id. After a crash another process may have that id, and PostgreSQL would refuse to
         start; we know better, because no process works in this data folder any more.
         """
-        for process in self._left_over():
-            with suppress(psutil.NoSuchProcess):  # it has just ended
-                process.kill()
-        self._left_over()
+        if found := self._left_over():
+            for process in found:
+                with suppress(psutil.NoSuchProcess):  # it has just ended
+                    process.kill()
+            self._left_over()
         for path in (self._pid_file, self._socket, self._socket.with_name(self._socket.name + ".lock")):
             path.unlink(missing_ok=True)
 
@@ -152,13 +154,18 @@ class Cluster:
     def _postmaster(self) -> psutil.Process | None:
         """The process named in the pid file, if it really is a server in this data folder."""
         lines = self._pid_lines()
-        pid = int(lines[0]) if lines and lines[0].isdigit() else None
-        return next((process for process in self._processes() if process.pid == pid), None)
+        if not lines or not lines[0].isdigit():
+            return None
+        with suppress(psutil.Error):  # there is no such process, or it is somebody else's
+            process = psutil.Process(int(lines[0]))
+            if process.name() == _NAME and process.cwd() == str(self.data):
+                return process
+        return None
 
     def _processes(self) -> list[psutil.Process]:
         """All server processes that work in this data folder (each has it as its working folder)."""
         found = psutil.process_iter(["name", "cwd"])
-        return [p for p in found if p.info["name"] == "postgres" and p.info["cwd"] == str(self.data)]
+        return [p for p in found if p.info["name"] == _NAME and p.info["cwd"] == str(self.data)]
 
     def _status(self) -> str:
         lines = self._pid_lines()
