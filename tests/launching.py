@@ -37,6 +37,8 @@ _PRELOADED = (
     "sluicegate.db",
     "sluicegate.media",
 )
+_SHOWN_WITH = ("rich.table", "typer.rich_utils")
+"""What commands load when they print a table or an error."""
 _LEFT_OUT = ("sluicegate.db.migrations", "sluicegate.media.extractor.")
 _MESSAGE_MAX = 128 * 1024
 _START_SECONDS = 90.0
@@ -253,6 +255,8 @@ def _preload() -> None:
         for found in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not found.name.startswith(_LEFT_OUT):
                 importlib.import_module(found.name)
+    for name in _SHOWN_WITH:
+        importlib.import_module(name)
     gc.freeze()
 
 
