@@ -27,9 +27,10 @@ def _end(code: int) -> NoReturn:
     frees what the process's end frees anyway. What commands open they have closed by now.
     """
     logging.shutdown()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:  # whoever read it is gone
-        code = code or 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # it was closed before we came
+                stream.flush()
+        except OSError:  # whoever read it is gone, or the disk is full
+            code = code or 1
     os._exit(code)
