@@ -50,9 +50,9 @@ class Library:
         self.day = day
         self.wire = wire
         pacer = Pacer(Pacing(day.ledger, day.clock, sleep=day.clock.advance), Flights())
-        remote = remote_providers(day.http, sandbox=wire.url)
-        self.hurried = ProviderRegistry(remote, {})
-        self.sync = SyncService(day.transactions, ProviderRegistry(remote, {}, pacer), day.clock)
+        self.hurried = ProviderRegistry(remote_providers(day.http, sandbox=day.sandbox.url), {})
+        bent = ProviderRegistry(remote_providers(day.http, sandbox=wire.url), {}, pacer)
+        self.sync = SyncService(day.transactions, bent, day.clock)
         self.user: User
         self.accounts: list[Account]
 

@@ -298,16 +298,13 @@ async def test_a_thousand_jobs_on_an_account_cost_the_pages_of_one_listing(stage
     count, per_page = 1000, 500
     headers = {"Authorization": "Bearer sandbox-ann"}
     url = f"{stage.sandbox}/smokedebrid/v1/transfers"
-    async with aiohttp.ClientSession(headers=headers) as session:
+    async with aiohttp.ClientSession(headers=headers) as session, stage.transactions() as tx:
         for number in range(count):
             info_hash = f"{number + 1:040x}"
             async with session.post(url, json={"info_hash": info_hash}) as answer:
                 transfer_id = (await answer.json())["transfer"]["id"]
-            async with stage.transactions() as tx:
-                job, _ = await tx.jobs.add(_job(stage, info_hash))
-                await tx.jobs.update(
-                    replace(job, provider="smokedebrid", account_id=account.id, transfer_id=transfer_id)
-                )
+            job = _job(stage, info_hash)
+            await tx.jobs.add(replace(job, provider="smokedebrid", account_id=account.id, transfer_id=transfer_id))
     for expected in (count // per_page, count // per_page):
         before = len(await stage.calls())
         assert await stage.sync.run("smokedebrid", account.id)
