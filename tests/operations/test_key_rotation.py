@@ -21,6 +21,7 @@ from sluicegate.wiring.installation import Installation, open_installation
 # Servers start several times, and each command is a process of its own.
 pytestmark = pytest.mark.timeout(600)
 
+TOKEN = "sandbox-rotated"
 POINTS = ("key_beside", "page_sealed", "sealed_anew")
 
 
@@ -37,7 +38,7 @@ async def furnished(server: Server, *, started: bool = True) -> Before:
     if started:
         await server.start(options=("--sandbox",))
     await server.key("library")
-    token = Secret("sandbox-rotated")
+    token = Secret(TOKEN)
     async with opened(server) as installation:
         person = await installation.users.by_name("home")
         proxied = NewAccount("realdebrid", token, "main", None, Secret("http://1.1.1.1:9"))
@@ -56,6 +57,8 @@ async def unchanged(server: Server, before: Before) -> None:
         person = await installation.users.by_name("home")
         assert (await installation.webhooks.secret(person.id)).reveal() == before.webhooks
         assert (await installation.accounts.check(before.account)).state is AccountState.OK
+        async with installation.database.transactions() as tx:
+            assert (await tx.accounts.credential(before.account)).token.reveal() == TOKEN
 
 
 def opened(server: Server) -> AbstractAsyncContextManager[Installation]:
@@ -88,7 +91,7 @@ async def test_beside_a_running_server_and_the_old_key_opens_nothing_afterwards(
     assert await headers(server) == {header(new)}
     await unchanged(server, before)
     assert await server.cli("webhooks", "secret", "--user", "home") == before.webhooks
-    assert "sandbox-rotated" not in await server.cli("accounts", "check", str(before.account))
+    assert TOKEN not in await server.cli("accounts", "check", str(before.account))
     await server.cli("keys", "create", "--user", "home", "--kind", "media")
     secret = await server.cli("webhooks", "secret", "--user", "home", "--rotate")
     assert await headers(server) == {header(new)}, "a server that goes on seals with the new key"
