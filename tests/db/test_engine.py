@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -74,3 +76,21 @@ async def test_what_only_a_burst_needed_is_closed_after_a_rest_and_opened_again_
         assert len(after) == AT_ONCE
         assert set(kept) <= after
         assert await burst(engine) == after
+
+
+async def test_only_the_first_connection_of_a_process_asks_what_built_in_types_look_like(connector: Connector):
+    asked: list[str] = []
+    ids, moment = [uuid4()], [timedelta(days=1, seconds=2)]
+    values = {"uuid": ids, "bytea": [b"a", None], "jsonb": ['{"a": 1}'], "interval": moment}
+    for number in range(2):
+        asked.clear()
+        connection = await connector.connect()
+        with connection.query_logger(lambda query: asked.append(query.query)):
+            for kind, value in values.items():
+                assert await connection.fetchval(f"SELECT $1::{kind}[]", value) == value
+        await connection.execute(f"CREATE TYPE mood{number} AS ENUM ('sad', 'glad')")
+        # What is no built-in type is asked for, and both kinds work beside each other.
+        row = await connection.fetchrow(f"SELECT ARRAY['glad']::mood{number}[] AS moods, $1::uuid[] AS ids", ids)
+        assert dict(row) == {"moods": ["glad"], "ids": ids}
+        await connection.close()
+    assert asked == [f"SELECT $1::{kind}[]" for kind in values]

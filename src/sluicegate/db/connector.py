@@ -7,6 +7,7 @@ from typing import Any, Final
 import asyncpg
 
 from sluicegate.core.errors import InternalError
+from sluicegate.db.built_in_types import Connection
 from sluicegate.db.cluster import PORT, SUPERUSER
 from sluicegate.db.embedded import EmbeddedPostgres
 from sluicegate.db.failures import unreachable
@@ -62,6 +63,7 @@ class Connector:
             return await asyncpg.connect(
                 **self._address(),
                 timeout=_ATTEMPT_SECONDS,
+                connection_class=Connection,
                 server_settings={"application_name": "sluicegate"} | _SESSION,
             )
         except asyncpg.CannotConnectNowError:
