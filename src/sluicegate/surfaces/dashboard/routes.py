@@ -30,6 +30,7 @@ from sluicegate.surfaces.dashboard.pages import (
 from sluicegate.surfaces.dashboard.rendering import asset_version
 from sluicegate.surfaces.dashboard.services import DashboardServices
 from sluicegate.surfaces.dashboard.sessions import session_of, token_of
+from sluicegate.web.routing import SurfaceRouter
 
 __all__ = ["PREFIX", "router"]
 
@@ -63,13 +64,13 @@ _Services = NamedDependency[SkipValidation[DashboardServices]]
 
 def router(services: DashboardServices) -> Router:
     """Everything below ``/app``."""
-    inside = Router(
+    inside = SurfaceRouter(
         path="/",
         route_handlers=[changes, *(handler for page in _PAGES for handler in page)],
         guards=[session_guard(services.sign_in)],
         before_request=check_form,
     )
-    return Router(
+    return SurfaceRouter(
         path=PREFIX,
         route_handlers=[static, *sign_in.OUTSIDE, *register.OUTSIDE, *passkeys.OUTSIDE, inside],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
