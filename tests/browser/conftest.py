@@ -71,7 +71,9 @@ def opens(site: Site, chromium: Browser) -> Opens:
     @asynccontextmanager
     async def open_(home: str = "", **options: Any) -> AsyncIterator[BrowserContext]:
         watch = Watch(home or site.url)
-        context = await chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        # Nothing fades in: a colour that is looked at meanwhile would be another one than people read.
+        usual = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+        context = await chromium.new_context(**usual | options)
         context.set_default_timeout(PATIENCE)
         await watch.over(context)
         try:
