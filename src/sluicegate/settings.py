@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         ge=0,
         le=500,
         description="How many child processes of a worker read pages and fetch their media at the same time, about "
-        "100 MB each; 0 for two per processor. Plain files need none.",
+        "40 MB each and 80 MB for all; 0 for two per processor. Plain files need none.",
     )
     media_converters: int = Field(
         0, ge=0, le=100, description="How many conversions a worker runs at the same time; 0 for one per processor."

@@ -1,7 +1,7 @@
 """Children that start warm: forked from a launcher that has loaded the page readers. Most pages take less time.
 
 The first one starts the launcher. It goes by itself when nobody has needed it for a minute, and is replaced when it is
-old, has forked often, or when a child of it crashed, so that few share what forks share (decision record 25).
+old, has forked often, or when a child of it crashed, so that few share what forks share (decision record 23).
 """
 
 import asyncio
