@@ -16,7 +16,9 @@ def main() -> NoReturn:
     try:
         program(sys.argv[1] if len(sys.argv) > 1 else None)()
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
+        if isinstance(end.code, str):  # what Python itself would do with it
+            sys.stderr.write(f"{end.code}\n")
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     _end(code)
 
 
