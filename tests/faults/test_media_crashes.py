@@ -106,14 +106,18 @@ async def test_kill_9_while_a_plain_file_is_saved_here_and_the_restart_fetches_o
 
 async def test_kill_9_in_mid_mux(server: Server, tmp_path: Path):
     film = tmp_path / "film.mp4"
-    ffmpeg(*picture("1280x720", 8), *tone(8), *X264, "-c:a", "aac", film)
+    ffmpeg(*picture("1280x720", 4), *tone(4), *X264, "-c:a", "aac", film)
     with Site.running() as site:
         url = site.put("/film.mp4", film)
         await server.start()
         body = {"url": url, "video_codec": "h265", "quality_preset": "lowest"}
         _, accepted = await server.call("POST", "/jobs", body, kind="media")
         path = f"/jobs/{accepted['job_id']}"
-        assert (await server.until(path, "step", {"Muxing", "Uploading", "Finished"}, kind="media"))["step"] == "Muxing"
+        async with asyncio.timeout(90):
+            # In short steps: a fast machine is done with it in a moment.
+            while (step := (await server.call("GET", path, kind="media"))[1]["step"]) in {"Queued", "Downloading"}:
+                await asyncio.sleep(0.02)
+        assert step == "Muxing"
         await server.kill()
         await server.start()
         await ended_right(server, accepted["job_id"])
