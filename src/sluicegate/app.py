@@ -55,9 +55,11 @@ async def serve(settings: Settings) -> None:
             url = _url(listener, settings)
             if stack.enter_context((told := server_address(settings.data_dir)).held()):
                 told.tell(url)
+            first = await _first_link(installation)  # before others make links: it ends earlier ones
             settle()
             print(f"ready {url}", flush=True)  # noqa: T201 - told to whoever started us
-            await _invite(installation)
+            if first is not None:
+                print(f"nobody has signed in yet; the first one does here: {first}", file=sys.stderr, flush=True)  # noqa: T201 - as above
         await stop.wait()
 
 
@@ -76,12 +78,11 @@ async def _web(installation: Installation, listener: socket.socket, stop: asynci
         yield
 
 
-async def _invite(installation: Installation) -> None:
-    """Tells the first one where to sign in, while nobody has."""
+async def _first_link(installation: Installation) -> str | None:
+    """Where the first one signs in, while nobody has."""
     from sluicegate.wiring.dashboard import setup_link
 
-    if (link := await setup_link(installation)) is not None:
-        print(f"nobody has signed in yet; the first one does here: {link}", file=sys.stderr, flush=True)  # noqa: T201 - told to whoever started us
+    return await setup_link(installation)
 
 
 @contextlib.contextmanager

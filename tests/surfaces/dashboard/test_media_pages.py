@@ -59,7 +59,7 @@ async def test_a_link_becomes_a_file_with_measured_figures_that_plays_and_can_be
 
 @pytest.mark.timeout(240)
 async def test_a_job_is_cancelled_and_tried_again_as_a_new_one(ada: Person, site: Site):
-    slow = site.put(f"/{uuid4().hex}.mp4", b"\0\0\0 ftypisom" + bytes(4_000_000), drip=0.2)
+    slow = site.put(f"/{uuid4().hex}.mp4", b"\0\0\0 ftypisom" + bytes(4_000_000), stops_at=100_000)
     path = await ada.done("/app/media", url=slow)
     await ada.done(f"{path}/cancel")
     text = await ada.see(path)
