@@ -14,7 +14,7 @@ from sluicegate.core.pacing import Allowance, Priority, Turn
 from sluicegate.db.connector import Connector
 from sluicegate.db.database import Database, open_at
 from sluicegate.db.ledger import DatabaseLedger
-from sluicegate.net import turns_ahead
+from sluicegate.net import pacing, turns_ahead
 from sluicegate.net.pacing import Pacing
 from sluicegate.net.turns_ahead import AHEAD_SECONDS
 from sluicegate.services.vault import AesVault
@@ -45,7 +45,8 @@ class Counted:
         self.ledger = ledger
         self.asked = 0
         self.meanwhile: Callable[[], None] = lambda: None
-        for name in ("rest", "wake", "limits", "outlooks", "rests", "settle"):
+        self.settled: list[int] = []
+        for name in ("rest", "wake", "limits", "outlooks", "rests"):
             setattr(self, name, getattr(ledger, name))
 
     async def take(
@@ -55,6 +56,10 @@ class Counted:
         turn = await self.ledger.take(account, calls, allowances, ended=ended, ahead=ahead)
         self.meanwhile()
         return turn
+
+    async def settle(self, *, ended: Sequence[int], unused: Sequence[int]) -> None:
+        await self.ledger.settle(ended=ended, unused=unused)
+        self.settled += ended
 
 
 class Process:
@@ -231,6 +236,27 @@ async def test_after_a_refusal_nobody_calls_with_what_was_granted_before(
         await process.ledger.ledger.wake(account)
         await process.call(account)
     assert await process.used(account) == 2 + 1 + 1
+
+
+async def test_calls_of_an_account_that_asks_no_more_are_told_after_a_while(
+    process: Process, clock: Clock, account: str, monkeypatch: pytest.MonkeyPatch
+):
+    """In pieces: a statement for all that ended in a busy second would keep everybody waiting for it."""
+    monkeypatch.setattr(pacing, "_SETTLE_EVERY", 0.01)
+    monkeypatch.setattr(pacing, "_SETTLE_BATCH", 2)
+    async with process.running():
+        for _ in range(5):
+            await process.call(account)
+        clock.advance(14)
+        await asyncio.sleep(0.1)
+        assert process.ledger.settled == []
+        clock.advance(1)
+        async with asyncio.timeout(30):
+            while len(process.ledger.settled) < 5:
+                await asyncio.sleep(0.01)
+    (state,) = await process.ledger.ledger.limits(account, [MANY])
+    assert state.used == 5
+    assert state.refills_at == clock.now() + timedelta(seconds=60.05), "they count from their end on"
 
 
 class Silent:

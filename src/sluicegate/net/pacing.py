@@ -9,8 +9,9 @@ keeps the turns that the ledger granted ahead of time to calls that a person wai
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -45,6 +46,10 @@ _WAITERS_PER_ACCOUNT: Final = 256
 _LOOK_AGAIN: Final = 0.5
 """A turn may come earlier than computed, when calls on their way end."""
 _SETTLE_EVERY: Final = 5.0
+_UNTOLD_SECONDS: Final = 15.0
+"""For which an ended call waits for the account's next question to tell of it; after that it is told by itself."""
+_SETTLE_BATCH: Final = 200
+"""Tickets that are told together: whoever needs a turn waits for that statement."""
 _REST_MAX: Final = 6 * 3600.0
 _REST_UNTOLD: Final[tuple[tuple[type[UpstreamError], float], ...]] = (
     (CoolingDown, 60.0),
@@ -89,7 +94,7 @@ class Pacing:
         self._patience = patience
         self._note = note
         self._ahead = TurnsAhead(clock)
-        self._ended: defaultdict[str, list[int]] = defaultdict(list)
+        self._ended: defaultdict[str, _Ended] = defaultdict(lambda: _Ended(clock.monotonic()))
         self._waiting: Counter[str] = Counter()
 
     def turn(
@@ -130,7 +135,7 @@ class Pacing:
         finally:
             if ticket is not None:
                 # Told with the next call: until then it merely counts a little longer.
-                self._ended[account].append(ticket)
+                self._ended[account].tickets.append(ticket)
 
     async def _take(
         self, account: str, allowances: Sequence[Allowance], calls: str, priority: Priority, provider: str
@@ -154,13 +159,14 @@ class Pacing:
                 waited.seconds += self._clock.monotonic() - began
 
     async def _ask(self, account: str, calls: str, allowances: Sequence[Allowance], priority: Priority) -> Turn:
-        ended, ahead = self._ended.pop(account, []), self._ahead
+        told, ahead = self._ended.pop(account, None), self._ahead
+        ended = told.tickets if told else ()
         wanted = ahead.wanted(allowances) if priority is Priority.PLAY else 0
         withdrawn = ahead.withdrawn
         try:
             turn = await self._ledger.take(account, calls, allowances, ended=ended, ahead=wanted)
         except BaseException:  # told with the next question instead
-            self._ended[account] += ended
+            self._ended[account].tickets += ended
             raise
         if turn.spare and ahead.opened and ahead.withdrawn == withdrawn:
             ahead.keep(account, calls, allowances, turn.spare)
@@ -185,27 +191,25 @@ class Pacing:
             self._ahead.withdraw()
             settling.cancel()
             await asyncio.wait({settling})
-            await self._settle()
+            await self._settle(untold=0.0)
 
     async def _keep_settling(self) -> None:
         while True:
             await asyncio.sleep(_SETTLE_EVERY)
-            await self._settle()
+            await self._settle(untold=_UNTOLD_SECONDS)
 
-    async def _settle(self) -> None:
-        """Tells the ledger of turns that nobody will use, and of calls that no later question told it of."""
-        unused, told = self._ahead.unused(), self._ended
-        ended = [ticket for tickets in told.values() for ticket in tickets]
-        if not (unused or ended):
-            return
-        self._ended = defaultdict(list)
+    async def _settle(self, *, untold: float) -> None:
+        """Tells the ledger of turns that nobody will use, and of calls that no question told it of for a while."""
+        unused, since = self._ahead.unused(), self._clock.monotonic() - untold
+        silent = [account for account, ended in self._ended.items() if ended.since <= since]
+        ended = [ticket for account in silent for ticket in self._ended.pop(account).tickets]
         try:
-            await self._ledger.settle(ended=ended, unused=unused)
-        except SluicegateError as error:  # they count a little longer
+            for batch in _batches(ended):
+                await self._ledger.settle(ended=batch, unused=())
+            for batch in _batches(unused):
+                await self._ledger.settle(ended=(), unused=batch)
+        except SluicegateError as error:  # they count until their hold is over
             _log.warning("turns of the account ledger could not be given back: %s", error.detail)
-            self._ahead.discard(unused)
-            for account, tickets in told.items():
-                self._ended[account] += tickets
 
     async def _learn(self, account: str, calls: str, error: UpstreamError) -> None:
         if isinstance(error, HeldBack):
@@ -217,6 +221,18 @@ class Pacing:
             reason = f"{error.detail} It is left alone until that is over."
             self._ahead.withdraw()
             await self._ledger.rest(account, _resting(calls, error), seconds, reason)
+
+
+@dataclass(slots=True)
+class _Ended:
+    """Calls of an account whose end the ledger is to be told, and since when there are some."""
+
+    since: float
+    tickets: list[int] = field(default_factory=list)
+
+
+def _batches(tickets: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (tickets[start : start + _SETTLE_BATCH] for start in range(0, len(tickets), _SETTLE_BATCH))
 
 
 class _Turn(AbstractAsyncContextManager[None]):
