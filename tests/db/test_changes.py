@@ -96,13 +96,14 @@ async def test_the_feed_comes_back_when_its_connection_is_killed(database: Datab
     user = await a_user(database.transactions)
     async with database.changes.follow(user.id) as feed:
         killed = await sql.fetchval(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
             " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
         )
         assert killed == 1
         async with asyncio.timeout(10):
             while not await sql.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND query LIKE 'LISTEN%' AND state = 'idle'"
             ):
                 await asyncio.sleep(0.02)
         async with database.transactions() as tx:
