@@ -3,11 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from uuid import uuid4
 
 import pytest
+from tests.clocks import DrivenClock
 
 from sluicegate.core.manifest import CallLimit
 from sluicegate.core.pacing import Allowance, Turn
@@ -19,29 +20,13 @@ THREE = CallLimit("*", 3, 10)
 LINKS = CallLimit("link unlock", 1, 10)
 
 
-class Clock:
-    """Time that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time.timestamp()
-
-    def advance(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
+@pytest.fixture
+def clock() -> DrivenClock:
+    return DrivenClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(database: Database, clock: Clock) -> DatabaseLedger:
+def ledger(database: Database, clock: DrivenClock) -> DatabaseLedger:
     return database.ledger(clock, hold=30)
 
 
@@ -56,7 +41,7 @@ async def ask(
     return await ledger.take(account, calls, [Allowance(x, x.count * share // 100) for x in limits], ended=ended)
 
 
-async def test_a_window_never_holds_more_than_the_limit(ledger: DatabaseLedger, clock: Clock):
+async def test_a_window_never_holds_more_than_the_limit(ledger: DatabaseLedger, clock: DrivenClock):
     granted: list[float] = []
     ended: list[int] = []
     for _ in range(200):
@@ -70,7 +55,7 @@ async def test_a_window_never_holds_more_than_the_limit(ledger: DatabaseLedger, 
     assert any(later - earlier < 1 for earlier, later in pairwise(granted)), "a burst may use the window at once"
 
 
-async def test_the_wait_is_until_the_call_fits(ledger: DatabaseLedger, clock: Clock):
+async def test_the_wait_is_until_the_call_fits(ledger: DatabaseLedger, clock: DrivenClock):
     tickets = [(await ask(ledger, THREE)).ticket for _ in range(3)]
     clock.advance(4)
     assert (await ask(ledger, THREE, ended=[ticket for ticket in tickets if ticket])).wait == pytest.approx(10, abs=0.1)
@@ -81,7 +66,7 @@ async def test_the_wait_is_until_the_call_fits(ledger: DatabaseLedger, clock: Cl
     assert (await ask(ledger, THREE)).wait == 0
 
 
-async def test_a_call_on_its_way_counts_until_it_has_ended(ledger: DatabaseLedger, clock: Clock):
+async def test_a_call_on_its_way_counts_until_it_has_ended(ledger: DatabaseLedger, clock: DrivenClock):
     ticket = (await ask(ledger, LINKS)).ticket
     assert ticket
     clock.advance(25)
@@ -92,7 +77,7 @@ async def test_a_call_on_its_way_counts_until_it_has_ended(ledger: DatabaseLedge
     assert (await ask(ledger, LINKS)).ticket
 
 
-async def test_a_call_nobody_ended_is_forgotten_after_its_hold(ledger: DatabaseLedger, clock: Clock):
+async def test_a_call_nobody_ended_is_forgotten_after_its_hold(ledger: DatabaseLedger, clock: DrivenClock):
     assert (await ask(ledger, LINKS)).ticket
     clock.advance(30 + 10 + 1)
     assert (await ask(ledger, LINKS)).ticket
@@ -126,7 +111,7 @@ async def test_accounts_are_counted_apart(ledger: DatabaseLedger):
     assert (await ask(ledger, LINKS, account="b")).ticket
 
 
-async def test_a_rest_keeps_its_class_away_and_says_why(ledger: DatabaseLedger, clock: Clock):
+async def test_a_rest_keeps_its_class_away_and_says_why(ledger: DatabaseLedger, clock: DrivenClock):
     await ledger.rest("a", ["link", "unlock"], 60, "Too many.")
     turn = await ask(ledger)
     assert (turn.wait, turn.reason, turn.ticket) == (pytest.approx(60), "Too many.", None)
@@ -146,7 +131,7 @@ async def test_a_rest_is_never_shortened_but_a_person_ends_it(ledger: DatabaseLe
     assert (await ask(ledger)).wait == 0
 
 
-async def test_the_outlook_says_what_is_left_and_when_it_refills(ledger: DatabaseLedger, clock: Clock):
+async def test_the_outlook_says_what_is_left_and_when_it_refills(ledger: DatabaseLedger, clock: DrivenClock):
     ticket = (await ask(ledger, THREE)).ticket
     assert ticket
     await ask(ledger, THREE, ended=[ticket])
@@ -159,7 +144,7 @@ async def test_the_outlook_says_what_is_left_and_when_it_refills(ledger: Databas
     assert (empty.left, empty.refills_at) == (3, None)
 
 
-async def test_rows_that_no_longer_count_go_away(ledger: DatabaseLedger, clock: Clock, sql):
+async def test_rows_that_no_longer_count_go_away(ledger: DatabaseLedger, clock: DrivenClock, sql):
     for _ in range(50):
         turn = await ask(ledger, THREE)
         if turn.ticket:

@@ -1,9 +1,9 @@
 """Upstream calls are spent within limits, in order of priority, and cool-downs are kept."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.clocks import DrivenClock
 
 from sluicegate.core.errors import (
     AccountLocked,
@@ -24,33 +24,13 @@ from sluicegate.net.pacing import Pacing
 TEN = (CallLimit("*", 10, 60),)
 
 
-class Clock:
-    """Time that moves when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time.timestamp()
-
-    def advance(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
-
-    async def sleep(self, seconds: float) -> None:
-        self.advance(seconds)
-        await asyncio.sleep(0)
+@pytest.fixture
+def clock() -> DrivenClock:
+    return DrivenClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def pacing(database: Database, clock: Clock) -> Pacing:
+def pacing(database: Database, clock: DrivenClock) -> Pacing:
     return Pacing(database.ledger(clock), clock, sleep=clock.sleep)
 
 
@@ -92,7 +72,7 @@ async def test_a_limit_of_one_class_is_used_to_the_full(pacing: Pacing):
     await call(pacing, limits=limits, calls="link", priority=Priority.BACKGROUND)
 
 
-async def test_play_waits_for_its_turn_where_background_work_fails_at_once(pacing: Pacing, clock: Clock):
+async def test_play_waits_for_its_turn_where_background_work_fails_at_once(pacing: Pacing, clock: DrivenClock):
     limits = (CallLimit("link", 1, 4),)
     await call(pacing, limits=limits, calls="link")
     with pytest.raises(HeldBack):
@@ -122,7 +102,7 @@ async def test_what_was_waited_for_turns_is_told_to_whoever_wants_to_know(pacing
         (ConnectionFailed(retry_after=15), 15, False),
     ],
 )
-async def test_what_the_provider_says_is_kept(pacing: Pacing, clock: Clock, error, rests, others_rest):
+async def test_what_the_provider_says_is_kept(pacing: Pacing, clock: DrivenClock, error, rests, others_rest):
     await failed(pacing, error, calls="link")
     with pytest.raises(HeldBack) as held:
         await call(pacing, calls="link")
@@ -150,13 +130,13 @@ async def test_a_fault_that_is_no_limit_lets_nothing_rest(pacing: Pacing):
     await call(pacing, calls="link")
 
 
-async def test_being_held_back_teaches_nothing(pacing: Pacing, clock: Clock):
+async def test_being_held_back_teaches_nothing(pacing: Pacing, clock: DrivenClock):
     await failed(pacing, HeldBack(retry_after=500), calls="link")
     clock.advance(1)
     await call(pacing, calls="link")
 
 
-async def test_two_processes_learn_from_each_other(database: Database, clock: Clock):
+async def test_two_processes_learn_from_each_other(database: Database, clock: DrivenClock):
     first, second = (Pacing(database.ledger(clock), clock, sleep=clock.sleep) for _ in range(2))
     await failed(first, CoolingDown(retry_after=900))
     with pytest.raises(HeldBack):

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from tests.clocks import DrivenClock
 
 from sluicegate.core.errors import HeldBack, UpstreamError, UpstreamRateLimited
 from sluicegate.core.manifest import CallLimit
@@ -20,22 +21,6 @@ from sluicegate.net.turns_ahead import AHEAD_SECONDS
 from sluicegate.services.vault import AesVault
 
 MANY = CallLimit("*", 160, 60)
-
-
-class Clock:
-    """Time that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time.timestamp()
-
-    def advance(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
 
 
 class Counted:
@@ -65,7 +50,7 @@ class Counted:
 class Process:
     """One process of an installation: its pacing, which asks the ledger."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: DrivenClock) -> None:
         self.database = database
         self.ledger = Counted(database.ledger(clock))
         self.pacing = Pacing(self.ledger, clock)
@@ -96,12 +81,12 @@ class Process:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> DrivenClock:
+    return DrivenClock()
 
 
 @pytest.fixture
-def process(database: Database, clock: Clock) -> Process:
+def process(database: Database, clock: DrivenClock) -> Process:
     return Process(database, clock)
 
 
@@ -185,7 +170,7 @@ async def test_a_small_limit_has_none_to_spare(process: Process, account: str):
         assert process.ledger.asked == 3
 
 
-async def test_processes_that_take_ahead_never_exceed_a_limit(connector: Connector, clock: Clock, account: str):
+async def test_processes_that_take_ahead_never_exceed_a_limit(connector: Connector, clock: DrivenClock, account: str):
     limit = CallLimit("*", 64, 600)
     async with AsyncExitStack() as stack:
         processes = []
@@ -211,7 +196,7 @@ async def test_processes_that_take_ahead_never_exceed_a_limit(connector: Connect
     assert made >= 64 - 3 * 2 * 4, "what the processes kept from each other is more than they may keep"
 
 
-async def test_one_that_lies_too_long_is_given_back(process: Process, clock: Clock, account: str):
+async def test_one_that_lies_too_long_is_given_back(process: Process, clock: DrivenClock, account: str):
     async with process.running():
         await process.call(account)
         clock.advance(AHEAD_SECONDS + 0.1)
@@ -221,7 +206,7 @@ async def test_one_that_lies_too_long_is_given_back(process: Process, clock: Clo
 
 
 async def test_after_a_refusal_nobody_calls_with_what_was_granted_before(
-    connector: Connector, process: Process, clock: Clock, account: str
+    connector: Connector, process: Process, clock: DrivenClock, account: str
 ):
     async with open_at(connector, AesVault(bytes(32)), pool_size=2) as database, process.running():
         other = Process(database, clock)
@@ -239,7 +224,7 @@ async def test_after_a_refusal_nobody_calls_with_what_was_granted_before(
 
 
 async def test_calls_of_an_account_that_asks_no_more_are_told_after_a_while(
-    process: Process, clock: Clock, account: str, monkeypatch: pytest.MonkeyPatch
+    process: Process, clock: DrivenClock, account: str, monkeypatch: pytest.MonkeyPatch
 ):
     """In pieces: a statement for all that ended in a busy second would keep everybody waiting for it."""
     monkeypatch.setattr(pacing, "_SETTLE_EVERY", 0.01)

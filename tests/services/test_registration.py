@@ -3,11 +3,12 @@
 import asyncio
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from argon2 import PasswordHasher
+from tests.clocks import DrivenClock
 
 from sluicegate.core.errors import AccessDenied, AlreadyExists, InvalidInput, LimitReached, NotFound
 from sluicegate.core.mail import Mail, MailVerdict
@@ -24,20 +25,6 @@ PASSWORD = "a long and dull sentence"
 LINK = re.compile(r"https://sluice\.example/app/register/confirm\?token=([\w-]{43})\n")
 OPEN = RegistrationRules(open=True, reserved=frozenset({"home"}))
 DOWN = MailVerdict(taken=False, words="The connection to the mail server broke.")
-
-
-@dataclass
-class Clock:
-    time: datetime = field(default_factory=lambda: datetime(2026, 11, 22, 12, tzinfo=UTC))
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time.timestamp()
-
-    def pass_(self, **much: float) -> None:
-        self.time += timedelta(**much)
 
 
 @dataclass
@@ -62,7 +49,7 @@ class Desk:
 
     database: Database
     vault: AesVault
-    clock: Clock
+    clock: DrivenClock
     post: Post
     rules: RegistrationRules = OPEN
 
@@ -100,7 +87,7 @@ class Desk:
 
 @pytest.fixture
 def desk(database: Database, vault: AesVault) -> Desk:
-    return Desk(database, vault, Clock(), Post())
+    return Desk(database, vault, DrivenClock(), Post())
 
 
 async def test_whoever_opens_the_link_becomes_an_ordinary_user(desk: Desk):
@@ -156,7 +143,7 @@ async def test_a_known_address_gets_another_mail_and_whoever_asks_the_same_answe
 async def test_mails_to_one_address_are_few_and_all_carry_one_link(desk: Desk):
     token = await desk.link("ann@example.org")
     for minutes, mails in ((1, 1), (1.5, 2), (1, 2), (1.5, 3), (30, 3), (600, 3)):
-        desk.clock.pass_(minutes=minutes)
+        desk.clock.advance(minutes=minutes)
         await desk.service.ask("ann@example.org")
         await desk.work()
         assert len(desk.post.mails) == mails, minutes
@@ -166,14 +153,14 @@ async def test_mails_to_one_address_are_few_and_all_carry_one_link(desk: Desk):
 
 async def test_links_and_registrations_end(desk: Desk):
     token = await desk.link("ann@example.org")
-    desk.clock.pass_(hours=23, minutes=59)
+    desk.clock.advance(hours=23, minutes=59)
     await desk.service.invited(token)
-    desk.clock.pass_(minutes=2)
+    desk.clock.advance(minutes=2)
     for used in (desk.service.invited(token), desk.service.accept(token, "ann", PASSWORD)):
         with pytest.raises(NotFound, match="used already, or has ended"):
             await used
     assert await desk.link("ann@example.org") != token, "asking anew begins anew"
-    desk.clock.pass_(hours=25)
+    desk.clock.advance(hours=25)
     async with desk.database.transactions() as tx:
         assert await tx.registrations.forget_ended(desk.clock.now()) == 1
     assert await desk.pending() == []
@@ -230,7 +217,7 @@ async def test_a_mail_server_that_is_away_loses_nothing(desk: Desk):
         assert (sums.pending, sums.stuck, sums.failed, sums.words) == (1, 1, 0, DOWN.words)
         assert await desk.work() == [pytest.approx(pause)], "not before its time"
         assert desk.post.tried == attempt
-        desk.clock.pass_(seconds=pause)
+        desk.clock.advance(seconds=pause)
     await desk.work()
     assert LINK.search(desk.post.mails[0].text)
     assert (await desk.service.sums()).stuck == 0
@@ -242,11 +229,11 @@ async def test_a_mail_is_given_up_with_a_reason_and_may_be_asked_for_again(desk:
     await desk.service.ask("ann@example.org")
     desk.post.verdicts += refused
     while (pause := (await desk.work())[0]) is not None:
-        desk.clock.pass_(seconds=pause)
+        desk.clock.advance(seconds=pause)
     sums = await desk.service.sums()
     assert (sums.stuck, sums.failed, sums.words) == (0, 1, refused[-1].words)
     assert desk.post.tried == len(refused)
-    desk.clock.pass_(minutes=3)
+    desk.clock.advance(minutes=3)
     assert await desk.link("ann@example.org")
 
 
@@ -283,5 +270,5 @@ async def test_strangers_can_fill_only_so_much(desk: Desk, monkeypatch: pytest.M
     for address in ("ann@example.org", "eve@example.org"):  # told alike, whoever waits already
         with pytest.raises(LimitReached):
             await desk.service.ask(address)
-    desk.clock.pass_(hours=25)
+    desk.clock.advance(hours=25)
     await desk.service.ask("eve@example.org")

@@ -1,12 +1,12 @@
 """Signing in: on the real database, with a clock that is driven."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import pyotp
 import pytest
 from argon2 import PasswordHasher
+from tests.clocks import DrivenClock
 
 from sluicegate.core.errors import AccessDenied, InvalidInput, NotFound, RateLimited, Unauthenticated
 from sluicegate.core.users import User
@@ -19,27 +19,13 @@ PASSWORD = "a long and dull sentence"
 _PASSWORDS = Passwords(PasswordHasher(time_cost=1, memory_cost=32))  # what is tested here is not its cost
 
 
-@dataclass
-class Clock:
-    time: datetime = field(default_factory=lambda: datetime(2026, 11, 22, 12, tzinfo=UTC))
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time.timestamp()
-
-    def pass_(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
+@pytest.fixture
+def clock() -> DrivenClock:
+    return DrivenClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def service(database: Database, vault: AesVault, clock: Clock) -> SignInService:
+def service(database: Database, vault: AesVault, clock: DrivenClock) -> SignInService:
     return SignInService(database.transactions, vault, _PASSWORDS, clock)
 
 
@@ -68,13 +54,13 @@ async def test_the_first_one_is_invited_and_nobody_has_a_default_password(servic
     assert await service.session(secret.reveal()) == session
 
 
-async def test_an_invitation_works_once_and_for_a_day(service: SignInService, clock: Clock):
+async def test_an_invitation_works_once_and_for_a_day(service: SignInService, clock: DrivenClock):
     token = (await service.invite(None, admin=True)).reveal()
     await service.accept(token, "ann", PASSWORD)
     with pytest.raises(NotFound):
         await service.accept(token, "eve", PASSWORD)
     late = (await service.invite(None, admin=False)).reveal()
-    clock.pass_(24 * 3600 + 1)
+    clock.advance(24 * 3600 + 1)
     with pytest.raises(NotFound):
         await service.invited(late)
     for nonsense in ("", "x", "é" * 20, "a" * 5000):
@@ -90,7 +76,7 @@ async def test_a_newer_invitation_ends_the_one_before(service: SignInService):
 
 
 async def test_whoever_the_command_line_made_before_keeps_everything(
-    service: SignInService, database: Database, clock: Clock
+    service: SignInService, database: Database, clock: DrivenClock
 ):
     home = User(uuid4(), "home", clock.now())
     async with database.transactions() as tx:
@@ -113,7 +99,9 @@ async def test_names_and_passwords_that_will_not_do(service: SignInService, name
     await service.accept(token, "ann", PASSWORD)
 
 
-async def test_wrong_attempts_are_slowed_down_and_never_lock_for_good(service: SignInService, ann: User, clock: Clock):
+async def test_wrong_attempts_are_slowed_down_and_never_lock_for_good(
+    service: SignInService, ann: User, clock: DrivenClock
+):
     """T28."""
     for _ in range(6):
         with pytest.raises(Unauthenticated):
@@ -121,7 +109,7 @@ async def test_wrong_attempts_are_slowed_down_and_never_lock_for_good(service: S
     with pytest.raises(RateLimited) as refused:
         await enter(service)
     assert refused.value.retry_after == pytest.approx(15)
-    clock.pass_(16)
+    clock.advance(16)
     await enter(service)
     for _ in range(5):
         with pytest.raises(Unauthenticated):
@@ -141,7 +129,7 @@ async def test_an_unknown_name_reads_like_a_wrong_password(service: SignInServic
             await enter(service, name=name)
 
 
-async def test_sessions_end_at_once(service: SignInService, ann: User, clock: Clock):
+async def test_sessions_end_at_once(service: SignInService, ann: User, clock: DrivenClock):
     """T27."""
     first, one = await enter(service)
     _, two = await enter(service)
@@ -153,7 +141,7 @@ async def test_sessions_end_at_once(service: SignInService, ann: User, clock: Cl
     with pytest.raises(NotFound):
         await service.end(ann.id, first.id)
     _, three = await enter(service)
-    clock.pass_(31 * 24 * 3600)
+    clock.advance(31 * 24 * 3600)
     assert await service.session(three.reveal()) is None
     for nonsense in ("", "x", "é", "a" * 10_000):
         assert await service.session(nonsense) is None
@@ -180,7 +168,7 @@ async def test_a_new_password_ends_every_other_session(service: SignInService, a
     await enter(service, "another long sentence")
 
 
-async def test_the_second_factor(service: SignInService, ann: User, clock: Clock):
+async def test_the_second_factor(service: SignInService, ann: User, clock: DrivenClock):
     session, _ = await enter(service)
     offer = service.offer_totp("ann")
     totp = pyotp.TOTP(offer.secret.reveal())
@@ -195,9 +183,9 @@ async def test_the_second_factor(service: SignInService, ann: User, clock: Clock
     for code in ("", "123", totp.at(clock.now()), totp.at(clock.now() - timedelta(minutes=5)), "é12345"):
         with pytest.raises(Unauthenticated):
             await enter(service, code=code)
-    clock.pass_(30)
+    clock.advance(30)
     code = totp.at(clock.now())
-    clock.pass_(20)  # a clock that is a little off still does
+    clock.advance(20)  # a clock that is a little off still does
     await enter(service, code=f"{code[:3]} {code[3:]}")
     with pytest.raises(Unauthenticated):
         await enter(service, code=code)
@@ -208,7 +196,9 @@ async def test_the_second_factor(service: SignInService, ann: User, clock: Clock
     await enter(service)
 
 
-async def test_an_invitation_for_a_user_who_is_there_resets_everything(service: SignInService, ann: User, clock: Clock):
+async def test_an_invitation_for_a_user_who_is_there_resets_everything(
+    service: SignInService, ann: User, clock: DrivenClock
+):
     session, secret = await enter(service)
     offer = service.offer_totp("ann")
     await service.confirm_totp(session, offer.secret.reveal(), pyotp.TOTP(offer.secret.reveal()).at(clock.now()))
