@@ -7,8 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.clocks import DrivenClock
 from tests.passkey_device import PRESENT, VERIFIED, Device, altered, text
-from tests.services.test_sign_in import _PASSWORDS, PASSWORD, Clock
+from tests.services.test_sign_in import _PASSWORDS, PASSWORD
 
 from sluicegate.core.errors import AccessDenied, AlreadyExists, LimitReached, NotFound, Unauthenticated
 from sluicegate.core.passkeys import PASSKEYS_MAX, RelyingParty
@@ -25,17 +26,17 @@ VISITOR = "a browser"
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> DrivenClock:
+    return DrivenClock()
 
 
 @pytest.fixture
-def sign_in(database: Database, vault: AesVault, clock: Clock) -> SignInService:
+def sign_in(database: Database, vault: AesVault, clock: DrivenClock) -> SignInService:
     return SignInService(database.transactions, vault, _PASSWORDS, clock)
 
 
 @pytest.fixture
-def service(database: Database, vault: AesVault, sign_in: SignInService, clock: Clock) -> PasskeyService:
+def service(database: Database, vault: AesVault, sign_in: SignInService, clock: DrivenClock) -> PasskeyService:
     return PasskeyService(database.transactions, sign_in, PasskeyCeremonies(vault, clock), clock)
 
 
@@ -67,10 +68,10 @@ async def enter(
 
 
 async def test_a_passkey_signs_its_owner_in_without_password_or_code(
-    service: PasskeyService, sign_in: SignInService, ann: Session, device: Device, clock: Clock
+    service: PasskeyService, sign_in: SignInService, ann: Session, device: Device, clock: DrivenClock
 ):
     for used in (1, 2):
-        clock.pass_(60)
+        clock.advance(60)
         session, token = await service.enter(
             device.sign(service.ask(PARTY, VISITOR)), PARTY, VISITOR, agent="Firefox", address="192.0.2.1"
         )
@@ -107,7 +108,7 @@ async def test_a_passkey_is_made_by_whoever_knows_the_password(service: PasskeyS
     assert await service.of_user(ann.user_id) == []
 
 
-async def test_an_answer_counts_once(service: PasskeyService, ann: Session, clock: Clock):
+async def test_an_answer_counts_once(service: PasskeyService, ann: Session, clock: DrivenClock):
     """Replay, of a device that does not count: only the challenge tells."""
     device = Device(PARTY.origin, count=None)
     made = device.make(await service.offer(ann, PASSWORD, PARTY))
@@ -119,7 +120,7 @@ async def test_an_answer_counts_once(service: PasskeyService, ann: Session, cloc
     await service.remove(ann.user_id, passkey.id)
     with pytest.raises(Unauthenticated):
         await service.add(ann, made, "", PARTY)
-    clock.pass_(301)
+    clock.advance(301)
     with pytest.raises(Unauthenticated):
         await service.add(ann, made, "", PARTY)
 
@@ -131,10 +132,12 @@ async def test_a_counter_that_goes_back_is_a_copy(service: PasskeyService, devic
         await enter(service, device.sign(service.ask(PARTY, VISITOR)))
 
 
-async def test_a_challenge_ends_after_five_minutes(service: PasskeyService, ann: Session, device: Device, clock: Clock):
+async def test_a_challenge_ends_after_five_minutes(
+    service: PasskeyService, ann: Session, device: Device, clock: DrivenClock
+):
     answer, made = device.sign(service.ask(PARTY, VISITOR)), Device(PARTY.origin)
     new = made.make(await service.offer(ann, PASSWORD, PARTY))
-    clock.pass_(timedelta(minutes=5).total_seconds())
+    clock.advance(timedelta(minutes=5).total_seconds())
     with pytest.raises(Unauthenticated, match="too long"):
         await enter(service, answer)
     with pytest.raises(Unauthenticated, match="too long"):
